@@ -1,0 +1,1 @@
+"""The HTTP door: parses what comes in, calls a use case, writes what goes out."""

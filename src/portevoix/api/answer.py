@@ -1,0 +1,41 @@
+"""An answer to an HTTP request, and how it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import Scope, Send
+
+JSON = b"application/json"
+XML = b"application/xml; charset=utf-8"
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+#: Every answer is the caller's own and of this moment.
+_COMMON: Headers = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the caller."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: Headers = ()
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send the answer; to HEAD, without its body."""
+        headers = [
+            (b"content-type", self.content_type),
+            (b"content-length", b"%d" % len(self.body)),
+            *_COMMON,
+            *self.headers,
+        ]
+        body = b"" if scope["method"] == "HEAD" else self.body
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})

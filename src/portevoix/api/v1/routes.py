@@ -1,0 +1,19 @@
+"""The v1 operations, and the routes that they make."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from portevoix.api.v1.me import ME
+from portevoix.api.v1.operation import Endpoint, Guard, Operation
+
+OPERATIONS: tuple[Operation, ...] = (ME,)
+
+
+def routes(guard: Guard) -> list[Route]:
+    """Make the routes of the v1 API."""
+    return [
+        Route(path, Endpoint(operation, path, guard), methods=[operation.method])
+        for operation in OPERATIONS
+        for path in operation.paths
+    ]

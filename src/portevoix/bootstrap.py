@@ -1,0 +1,233 @@
+"""The only place that chooses adapters, and puts the house together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp
+
+from portevoix import logs
+from portevoix.api.answer import Answer
+from portevoix.api.app import Doorstep, Rules, build
+from portevoix.api.limits import LocalLimits, LocalThenShared
+from portevoix.domain.errors import DomainError
+from portevoix.metrics import CONTENT_TYPE, HttpMetrics
+from portevoix.ports import Clock, House
+from portevoix.settings import Settings
+from portevoix.store import embedded
+from portevoix.store.accounts import PostgresAccounts
+from portevoix.store.database import Database, open_pool
+from portevoix.store.instance import PepperMismatch, agree_on_pepper
+from portevoix.store.keys import PostgresKeys
+from portevoix.store.ledger import PostgresLedger
+from portevoix.store.limits import SharedLimits
+from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
+from portevoix.store.tariffs import PostgresTariffs
+
+MAINTENANCE_INTERVAL_S = 15.0
+CONNECTIONS_A_WORKER = 8
+
+#: What keeps a house from being opened, beyond the domain's errors; each says what to do.
+FAILURES = (embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
+
+log = structlog.get_logger(__name__)
+
+
+class SystemClock:
+    """The ``Clock`` port on the machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the moment, in UTC."""
+        return datetime.now(UTC)
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """Reach the database: the operator's, or the embedded one, started where it does not run.
+
+    Yields:
+        a connection string.
+
+    Raises:
+        EmbeddedFailure: the embedded server does not start.
+    """
+    if settings.database_url:
+        yield settings.database_url
+    else:
+        with embedded.running(settings.data) as url:
+            yield url
+
+
+def prepare(url: str) -> list[str]:
+    """Bring the schema up to date; returns the migrations applied. Raises Unavailable."""
+    return migrate(url)
+
+
+def prepare_or_refuse(settings: Settings, url: str) -> None:
+    """Bring the embedded database's schema up to date; the operator's own is left to ``portevoix migrate``.
+
+    Raises:
+        SchemaBehind: the operator's database lacks migrations.
+    """
+    if not settings.database_url:
+        migrate(url)
+    elif missing := pending(url):
+        raise SchemaBehind(f"the database lacks {', '.join(missing)}: run 'portevoix migrate' first")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A house, and those of its adapters that a server looks after.
+
+    Args:
+        database: where everything is.
+    """
+
+    house: House
+    database: Database
+    keys: PostgresKeys
+
+
+@asynccontextmanager
+async def open_house(
+    url: str, pepper: bytes, *, clock: Clock | None = None, connections: int = CONNECTIONS_A_WORKER
+) -> AsyncIterator[Opened]:
+    """Open the house on a database whose schema is up to date.
+
+    Args:
+        url: a connection string.
+        pepper: the secret that API keys are digested with.
+        clock: tells the time; the machine's, where none is given.
+        connections: how many to the database, at most.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+        PepperMismatch: its keys were made with another pepper.
+    """
+    async with open_pool(url, smallest=1, largest=connections) as pool:
+        store = Database(pool)
+        await agree_on_pepper(store, pepper)
+        keys = PostgresKeys(store, clock or SystemClock())
+        yield Opened(_house(store, keys, pepper, clock or SystemClock()), store, keys)
+
+
+def _house(store: Database, keys: PostgresKeys, pepper: bytes, clock: Clock) -> House:
+    @asynccontextmanager
+    async def unit_of_work() -> AsyncIterator[House]:
+        async with store.unit_of_work() as joined:
+            yield _house(joined, PostgresKeys(joined, clock), pepper, clock)
+
+    return House(
+        clock=clock,
+        entropy=secrets.token_bytes,
+        pepper=pepper,
+        accounts=PostgresAccounts(store, clock),
+        keys=keys,
+        ledger=PostgresLedger(store, clock),
+        tariffs=PostgresTariffs(store, clock),
+        unit_of_work=unit_of_work,
+    )
+
+
+def pepper_of(settings: Settings) -> bytes:
+    """Return the secret that API keys are digested with: the operator's, or one made once in the data folder."""
+    if settings.key_pepper:
+        return settings.key_pepper.encode()
+    path = settings.data / "key.pepper"
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        _write_once(path, secrets.token_hex(32))
+    return path.read_text(encoding="ascii").encode()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a secret where there is none yet; whole, even if several processes try or one is killed."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    finally:
+        aside.unlink()
+
+
+def app() -> ASGIApp:
+    """Make the application of a worker process, from its environment: what granian calls."""
+    settings = Settings.read(os.environ)
+    logs.set_up(settings.log_level, settings.log_format)
+    return application(settings)
+
+
+def application(settings: Settings) -> ASGIApp:
+    """Make the application on the database that the settings name, which somebody else keeps running."""
+    metrics = HttpMetrics()
+    rules = Rules(
+        allowed=settings.allowed,
+        wrong_key=settings.limit_wrong_key,
+        trusted_proxies=settings.trusted_proxies,
+        metrics_allow=settings.metrics_allow,
+    )
+
+    @asynccontextmanager
+    async def doorstep() -> AsyncIterator[Doorstep]:
+        url = settings.database_url or embedded.url(settings.data)
+        clock = SystemClock()
+        async with open_house(url, pepper_of(settings), clock=clock) as opened:
+            shared = SharedLimits(opened.database, clock)
+            local = LocalLimits(clock)
+            limits = LocalThenShared(local, shared) if settings.limits_are_shared else local
+            async with _in_background(_maintain(opened, shared)), _in_background(_leave_with_parent()):
+                yield Doorstep(opened.house, limits, opened.database.answers)
+            await opened.keys.keep_last_used()
+
+    return build(doorstep, rules, metrics, lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()))
+
+
+async def _maintain(opened: Opened, limits: SharedLimits) -> None:
+    """Write down when keys were used, take lapsed credit, forget old callers; each again after a failure."""
+    while True:
+        await asyncio.sleep(MAINTENANCE_INTERVAL_S)
+        for work in (opened.keys.keep_last_used, opened.house.ledger.expire_due, limits.forget):
+            try:
+                await work()
+            except DomainError as error:
+                log.warning("maintenance_failed", work=work.__name__, error=error.message)
+
+
+async def _leave_with_parent() -> None:
+    """Stop this worker when the process that started it is gone: a killed server leaves no worker behind."""
+    parent = parent_process()
+    if parent is None:
+        return
+    gone = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(parent.sentinel, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(parent.sentinel)
+    log.error("parent_gone")
+    os._exit(1)
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

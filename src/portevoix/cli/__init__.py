@@ -1,0 +1,72 @@
+"""The command line. A command group is imported when it is called, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from portevoix import __version__
+
+#: Each command group or command: its module here, and its line in the help.
+COMMANDS = {
+    "account": "Open accounts, switch them off and on.",
+    "credit": "Add, correct and move credit.",
+    "credits": "Show the credit of an API key, as its owner sees it.",
+    "demo": "Start a server with a demo account, to try things out.",
+    "key": "Make, list, rotate and revoke API keys.",
+    "ledger": "Prove the ledger, print statements.",
+    "migrate": "Bring the database's schema up to date.",
+    "serve": "Start the server.",
+    "tariff": "Import, show and assign tariffs.",
+}
+
+
+class Commands(click.Group):
+    """The top group: knows its commands' names without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; one whose libraries are not installed says so when it is run."""
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            command: click.Command = import_module(f"portevoix.cli.{cmd_name}").command
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("portevoix"):
+                raise
+            return _not_installed(cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from their names alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def _not_installed(name: str) -> click.Command:
+    def refuse(arguments: tuple[str, ...]) -> None:
+        raise click.ClickException(f"'portevoix {name}' needs the server: pip install 'portevoix[server]'")
+
+    arguments = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    return click.Command(
+        name,
+        callback=refuse,
+        params=[arguments],
+        help=COMMANDS[name],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+    )
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="portevoix %(version)s")
+def main() -> None:
+    """Portevoix: self-hosted, prepaid voice messaging.
+
+    Commands that work on the server's data take --data FOLDER (or PORTEVOIX_DATA, default ./var) and work beside
+    a running server.
+    """

@@ -1,0 +1,108 @@
+"""portevoix account: open accounts, switch them off and on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from portevoix.cli.session import ACCOUNT, EUROS, json_option, on_house, print_json, print_table
+from portevoix.domain.account import Account, State
+from portevoix.domain.ids import AccountRef
+from portevoix.domain.money import format_euros
+from portevoix.ports import House
+from portevoix.service import accounts
+
+
+@click.group(name="account")
+def command() -> None:
+    """Open accounts, switch them off and on."""
+
+
+@command.command()
+@click.argument("name")
+@click.option("--credit", type=EUROS, default=0, help="First credit in euros, on both ledgers.")
+@click.option("--parent", type=ACCOUNT, help="Make it a sub-account of this one.")
+@json_option
+@on_house
+async def create(house: House, name: str, credit: int, parent: AccountRef | None, as_json: bool) -> None:
+    """Open an account and its sandbox twin; prints their keys, this once."""
+    opened = await accounts.open_account(
+        house,
+        name,
+        parent=parent.public_id if parent else None,
+        credit_micros=credit,
+        sandbox_micros=credit,
+    )
+    if as_json:
+        print_json(asdict(opened))
+        return
+    click.echo(f"account   {opened.account}")
+    click.echo(f"live key  {opened.live_key}")
+    click.echo(f"test key  {opened.test_key}")
+    click.echo("Keep the keys now: they are not shown again.")
+
+
+@command.command("list")
+@json_option
+@on_house
+async def list_accounts(house: House, as_json: bool) -> None:
+    """List the accounts, with their sandbox twins."""
+    found = await house.accounts.list()
+    if as_json:
+        print_json([_shown(account) for account in found])
+        return
+    header = ("account", "name", "state", "available €", "held €", "parent", "tariff")
+    print_table(header, [tuple(_shown(account)[column] for column in _COLUMNS) for account in found])
+
+
+@command.command()
+@click.argument("account", type=ACCOUNT)
+@json_option
+@on_house
+async def show(house: House, account: AccountRef, as_json: bool) -> None:
+    """Show one account."""
+    shown = _shown(await accounts.find_account(house, account))
+    if as_json:
+        print_json(shown)
+    else:
+        print_table(("what", "value"), list(shown.items()))
+
+
+@command.command()
+@click.argument("account", type=ACCOUNT)
+@click.argument("state", type=click.Choice([state.value for state in State]))
+@on_house
+async def state(house: House, account: AccountRef, state: str) -> None:
+    """Make an account active, disabled or blocked; its sandbox follows. For the sandbox alone: acct_…/sandbox."""
+    await accounts.change_state(house, account, State(state))
+    click.echo(f"{account} is {state}")
+
+
+@command.command("low-balance")
+@click.argument("account", type=ACCOUNT)
+@click.argument("threshold")
+@on_house
+async def low_balance(house: House, account: AccountRef, threshold: str) -> None:
+    """Have an event recorded when the credit falls below THRESHOLD euros ('off' for none)."""
+    micros = None if threshold == "off" else EUROS.convert(threshold, None, None)
+    await accounts.watch_balance(house, account, micros)
+    click.echo(f"{account}: " + ("no threshold" if micros is None else f"an event below {format_euros(micros)} €"))
+
+
+_COLUMNS = ("account", "name", "state", "available", "held", "parent", "tariff")
+
+
+def _shown(account: Account) -> dict[str, str | None]:
+    low = account.low_balance_micros
+    return {
+        "account": str(account.ref),
+        "name": account.name,
+        "state": account.state.value,
+        "available": format_euros(account.available_micros),
+        "held": format_euros(account.held_micros),
+        "low_balance": None if low is None else format_euros(low),
+        "parent": account.parent,
+        "tariff": account.tariff,
+        "created": account.created_at.isoformat(),
+    }

@@ -1,0 +1,77 @@
+"""portevoix demo: a server with a demo account, to try things out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import click
+import httpx2
+
+from portevoix import bootstrap
+from portevoix.cli.serve import serve
+from portevoix.cli.session import data_option, read_settings, told_errors
+from portevoix.domain.money import MICROS_PER_EURO
+from portevoix.service.accounts import open_account
+from portevoix.settings import Settings
+
+SANDBOX_CREDIT_MICROS = 100 * MICROS_PER_EURO
+START_TIMEOUT_S = 60
+
+
+@click.command(name="demo")
+@click.option("--host", help="The address to listen on [PORTEVOIX_HOST, default 127.0.0.1].")
+@click.option("--port", help="The port to listen on [PORTEVOIX_PORT, default 8080].")
+@data_option
+def command(host: str | None, port: str | None, data: Path | None) -> None:
+    """Start a server with a demo account and 100 € of sandbox credit; a second start keeps the data."""
+    settings = read_settings(host=host, port=port, data=data)
+    click.echo(f"==> starting the embedded PostgreSQL in {settings.data}")
+    with told_errors(), bootstrap.database(settings) as url:
+        bootstrap.prepare(url)
+        key = asyncio.run(_demo_key(settings, url))
+        click.echo("==> starting the server")
+        serve(settings, lambda: threading.Thread(target=_welcome, args=(settings, key), daemon=True).start())
+    click.echo("==> stopped; the data stays in " + str(settings.data))
+
+
+async def _demo_key(settings: Settings, url: str) -> str:
+    """Open the demo account once; its key is kept in the data folder, readable by its owner alone."""
+    kept = settings.data / "demo.json"
+    if kept.exists():
+        key: str = json.loads(kept.read_text(encoding="utf-8"))["test_key"]
+        return key
+    async with bootstrap.open_house(url, bootstrap.pepper_of(settings)) as opened:
+        account = await open_account(opened.house, "Demo", sandbox_micros=SANDBOX_CREDIT_MICROS)
+    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"account": account.account, "test_key": account.test_key}, file)
+    return account.test_key
+
+
+def _welcome(settings: Settings, key: str) -> None:
+    """Say how to try the server, once it answers."""
+    base = f"http://{settings.host}:{settings.port}"
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            httpx2.get(f"{base}/healthz", timeout=1, trust_env=False).raise_for_status()
+            break
+        except httpx2.HTTPError:
+            time.sleep(0.1)
+    else:
+        click.echo("the server does not answer; its log above says why", err=True)
+        return
+    click.echo(
+        f"""
+Portevoix is ready, with a demo account and 100 € of sandbox credit.
+
+  test key   {key}
+  try it     curl {base}/v1/me/{key}
+  read       {base}/docs
+
+Ctrl-C stops the server; the data stays in {settings.data}."""
+    )

@@ -1,0 +1,144 @@
+"""What the commands on the server's data share: settings, the house, errors, and two ways to print."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from portevoix import bootstrap, logs
+from portevoix.domain.errors import DomainError
+from portevoix.domain.ids import AccountRef
+from portevoix.domain.money import parse_euros
+from portevoix.settings import Settings
+
+Parsed = TypeVar("Parsed")
+
+CONNECTIONS = 2
+
+
+class Euros(click.ParamType[int]):
+    """A sum in euros, parsed to micro-euros."""
+
+    name = "euros"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse the sum; a default is one already."""
+        return value if isinstance(value, int) else _parsed(self, parse_euros, str(value), param, ctx)
+
+
+class Account(click.ParamType[AccountRef]):
+    """An account: ``acct_…``, or ``acct_…/sandbox`` for its sandbox twin."""
+
+    name = "account"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> AccountRef:
+        """Parse the account."""
+        return value if isinstance(value, AccountRef) else _parsed(self, AccountRef.parse, str(value), param, ctx)
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in ISO 8601; one without a time zone is in UTC."""
+
+    name = "moment"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Parse the moment."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"not a moment: {value!r} (write 2026-12-31 or 2026-12-31T18:00+01:00)", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+EUROS = Euros()
+ACCOUNT = Account()
+MOMENT = Moment()
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path), help="The data folder [PORTEVOIX_DATA, default ./var]."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+idempotency_option = click.option(
+    "--idempotency-key", default=None, help="A repeat of the command with the same key changes nothing more."
+)
+
+
+def read_settings(**flags: object) -> Settings:
+    """Read the settings of this process; what is wrong with them ends the command."""
+    with told_errors():
+        settings = Settings.read(os.environ, **flags)
+    logs.set_up(settings.log_level, settings.log_format)
+    return settings
+
+
+def on_house(run: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run a command's coroutine on the house of its data folder, and tell its refusals as errors."""
+
+    @data_option
+    @functools.wraps(run)
+    def command(data: Path | None, **given: object) -> None:
+        settings = read_settings(data=data)
+
+        async def within(url: str) -> None:
+            pepper = bootstrap.pepper_of(settings)
+            async with bootstrap.open_house(url, pepper, connections=CONNECTIONS) as opened:
+                await run(opened.house, **given)
+
+        with told_errors(), bootstrap.database(settings) as url:
+            bootstrap.prepare_or_refuse(settings, url)
+            asyncio.run(within(url))
+
+    return command
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """End the command with the message of what was refused; exit code 1."""
+    try:
+        yield
+    except DomainError as error:
+        raise click.ClickException(error.message) from error
+    except bootstrap.FAILURES as failure:
+        raise click.ClickException(str(failure)) from failure
+
+
+def print_json(value: object) -> None:
+    """Print a value for scripts."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    """Print rows under a header, in columns as wide as they need."""
+    table = [header, *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    for row in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def new_idempotency_key() -> str:
+    """Make a key for a command that was given none."""
+    return f"cli-{os.urandom(12).hex()}"
+
+
+def _parsed(
+    kind: click.ParamType[Any],
+    parse: Callable[[str], Parsed],
+    text: str,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> Parsed:
+    try:
+        return parse(text)
+    except DomainError as error:
+        kind.fail(error.message, param, ctx)

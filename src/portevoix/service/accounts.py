@@ -1,0 +1,66 @@
+"""Opening accounts, with their sandbox twins, keys and first credit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portevoix.domain.account import Account, KeyTerms, State, parse_name
+from portevoix.domain.ids import AccountRef, Mode, public_id
+from portevoix.domain.ledger import PAID, Kind
+from portevoix.ports import House
+from portevoix.service.keys import make_key
+
+FIRST_KEY = "first key"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedAccount:
+    """A new account; this is the only time that its keys are shown."""
+
+    account: str
+    live_key: str
+    test_key: str
+
+
+async def open_account(
+    house: House, name: str, *, parent: str | None = None, credit_micros: int = 0, sandbox_micros: int = 0
+) -> OpenedAccount:
+    """Open an account and its sandbox twin with a key and credit each, all of it or nothing.
+
+    Args:
+        name: for people.
+        parent: the account that it is a sub-account of.
+        credit_micros: the live ledger's first credit.
+        sandbox_micros: the sandbox ledger's.
+
+    Raises:
+        InvalidValue: the name.
+        NotFound: the parent.
+    """
+    account = public_id("acct", house.entropy(12))
+    terms = KeyTerms(name=FIRST_KEY)
+    credit = {Mode.LIVE: credit_micros, Mode.SANDBOX: sandbox_micros}
+    secrets: dict[Mode, str] = {}
+    async with house.unit_of_work() as together:
+        ledgers = await together.accounts.create(account, parse_name(name), parent)
+        for mode, account_id in ledgers.items():
+            secrets[mode] = (await make_key(together, account_id, mode, terms)).secret
+            if credit[mode]:
+                key = f"opening-{account}"
+                await together.ledger.credit(account_id, Kind.TOP_UP, credit[mode], PAID, key, "opening credit")
+    return OpenedAccount(account, live_key=secrets[Mode.LIVE], test_key=secrets[Mode.SANDBOX])
+
+
+async def find_account(house: House, account: AccountRef) -> Account:
+    """Read one account. Raises NotFound."""
+    return await house.accounts.find(account)
+
+
+async def change_state(house: House, account: AccountRef, state: State) -> None:
+    """Switch an account off or on, or block it; the sandbox follows the live account. Raises NotFound."""
+    await house.accounts.set_state(account, state)
+
+
+async def watch_balance(house: House, account: AccountRef, threshold_micros: int | None) -> None:
+    """Have an event recorded when the available credit falls below a threshold. Raises NotFound."""
+    await house.accounts.set_low_balance(account, threshold_micros)

@@ -1,0 +1,52 @@
+"""Tariffs: imported, shown, assigned, and put together for one account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from portevoix.domain.account import Access, parse_name
+from portevoix.domain.ids import AccountRef, parse_public_id
+from portevoix.domain.tariff import RateTable, Tariff
+from portevoix.domain.tariff_file import parse_rates
+from portevoix.ports import House
+
+DEFAULT = "default"
+
+
+async def import_tariff(house: House, name: str, text: str, effective_from: datetime | None = None) -> int:
+    """Import a tariff file as a tariff's revision; returns the number of its rates.
+
+    Args:
+        name: a new tariff, or one that this revision carries on.
+        text: the file.
+        effective_from: the moment from which it counts; now, where none is given.
+
+    Raises:
+        TariffInvalid: every bad line; nothing is imported.
+        AlreadyExists: the tariff has a revision of that moment.
+    """
+    rates = parse_rates(text)
+    await house.tariffs.import_revision(parse_name(name), effective_from or house.clock.now(), rates)
+    return len(rates)
+
+
+async def show_tariff(house: House, name: str | None) -> RateTable:
+    """Read the revision of a tariff in force now. Raises NotFound."""
+    return await house.tariffs.in_force(name)
+
+
+async def list_tariffs(house: House) -> Sequence[tuple[str, bool, datetime, int]]:
+    """List tariffs and their revisions."""
+    return await house.tariffs.revisions()
+
+
+async def assign_tariff(house: House, account: AccountRef, tariff: str | None) -> None:
+    """Give an account its own tariff, in both modes; ``None`` for the default alone. Raises NotFound."""
+    await house.tariffs.assign(parse_public_id(account.public_id, "acct"), tariff)
+
+
+async def tariff_of(house: House, access: Access) -> Tariff:
+    """Put together what an account pays now: its own rates, then the default's."""
+    ranked = [revision for revision in (access.own_revision, access.default_revision) if revision is not None]
+    return Tariff(tuple([await house.tariffs.table(revision) for revision in ranked]))

@@ -1,0 +1,166 @@
+"""One frozen Settings, read once: from the environment, then ``portevoix.toml``, then the defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from portevoix.domain.account import Network, parse_networks
+from portevoix.domain.errors import InvalidValue
+from portevoix.domain.limit import Limit
+
+PREFIX = "PORTEVOIX_"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the documentation says of a setting.
+
+    Args:
+        default: as it would be written.
+        meaning: what it is for.
+    """
+
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a node runs. Each field is ``PORTEVOIX_`` and its name in the environment, its name in the file."""
+
+    data: Annotated[Path, About("./var", "the data folder: the embedded PostgreSQL, secrets, locks")]
+    database_url: Annotated[
+        str | None, About("", "a PostgreSQL connection string; without one, an embedded server in the data folder")
+    ]
+    host: Annotated[str, About("127.0.0.1", "the address to listen on")]
+    port: Annotated[int, About("8080", "the port to listen on")]
+    workers: Annotated[int, About("1", "processes that answer requests")]
+    limits: Annotated[
+        str,
+        About(
+            "auto",
+            "where requests are counted: `local` (in each process), `shared` (in PostgreSQL, over all processes), "
+            "or `auto`: shared where there are several workers",
+        ),
+    ]
+    limit_me: Annotated[Limit | None, About("5/minute", "`GET /v1/me`, per account; `off` lifts a limit")]
+    limit_audios: Annotated[Limit | None, About("360/minute", "`GET /v1/audios`, per account")]
+    limit_rename: Annotated[Limit | None, About("5/minute", "`POST /v1/audio-file/rename`, per account")]
+    limit_deposit: Annotated[Limit | None, About("5/minute", "`POST /v1/campaign/send`, per account")]
+    limit_tts: Annotated[Limit | None, About("2000/hour", "`POST /v1/tts/send`, per account")]
+    limit_cancel: Annotated[Limit | None, About("60/minute", "`DELETE /v1/campaign/cancel`, per account")]
+    limit_wrong_key: Annotated[
+        Limit | None, About("30/minute", "requests without a right key, per client address (an IPv6 /64)")
+    ]
+    trusted_proxies: Annotated[
+        tuple[Network, ...], About("", "networks of reverse proxies whose `X-Forwarded-For` is believed")
+    ]
+    metrics_allow: Annotated[tuple[Network, ...], About("127.0.0.0/8 ::1", "networks that may read `/metrics`")]
+    key_pepper: Annotated[
+        str | None,
+        About("", "a secret that API keys are digested with, the same on every node; else kept in the data folder"),
+    ]
+    log_format: Annotated[str, About("auto", "`json`, `text`, or `auto`: text on a terminal")]
+    log_level: Annotated[str, About("info", "`debug`, `info`, `warning` or `error`")]
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], **flags: object) -> Settings:
+        """Read the settings.
+
+        Args:
+            environment: the process's.
+            flags: what the command line gave, by field; ``None`` where it gave nothing.
+
+        Raises:
+            InvalidValue: a value that does not parse, or a name in the file that nobody knows.
+        """
+        given = {name: str(value) for name, value in flags.items() if value is not None}
+        from_environment = {
+            name: environment[PREFIX + name.upper()] for name in SETTINGS if PREFIX + name.upper() in environment
+        }
+        texts = _read_file(environment) | from_environment | given
+        values: dict[str, Any] = {}
+        for name, about in SETTINGS.items():
+            try:
+                values[name] = _PARSERS.get(name, Limit.parse)(texts.get(name, about.default))
+            except InvalidValue as problem:
+                raise InvalidValue(f"{PREFIX}{name.upper()}: {problem}") from None
+        return cls(**values)
+
+    def environment(self) -> dict[str, str]:
+        """Write the settings as environment variables that ``read`` reads back, for a process of our own."""
+        return {PREFIX + name.upper(): _write(name, getattr(self, name)) for name in SETTINGS}
+
+    @property
+    def allowed(self) -> Mapping[str, Limit | None]:
+        """The limits of an account by name; ``None`` lifts one."""
+        return {name: getattr(self, f"limit_{name}") for name in ("me", "audios", "rename", "deposit", "tts", "cancel")}
+
+    @property
+    def limits_are_shared(self) -> bool:
+        """Whether requests are counted in PostgreSQL."""
+        return self.limits == "shared" or (self.limits == "auto" and self.workers > 1)
+
+
+#: Every setting by its name, in order.
+SETTINGS: dict[str, About] = {
+    name: hint.__metadata__[0] for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+
+
+def _read_file(environment: Mapping[str, str]) -> dict[str, str]:
+    path = Path(environment.get("PORTEVOIX_CONFIG", "portevoix.toml"))
+    if not path.exists():
+        if "PORTEVOIX_CONFIG" in environment:
+            raise InvalidValue(f"PORTEVOIX_CONFIG: there is no file {path}")
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InvalidValue(f"{path}: {problem}") from None
+    unknown = sorted(set(table) - set(SETTINGS))
+    if unknown:
+        raise InvalidValue(f"{path}: nobody knows {', '.join(unknown)}")
+    return {name: str(value) for name, value in table.items()}
+
+
+def _number(smallest: int, largest: int, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and smallest <= int(text) <= largest):
+        raise InvalidValue(f"a whole number from {smallest} to {largest}, not {text[:20]!r}")
+    return int(text)
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise InvalidValue(f"one of {', '.join(choices)}, not {text[:40]!r}")
+        return text
+
+    return parse
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "data": Path,
+    "database_url": lambda text: text or None,
+    "host": str,
+    "port": lambda text: _number(1, 65535, text),
+    "workers": lambda text: _number(1, 256, text),
+    "limits": _choice("auto", "local", "shared"),
+    "trusted_proxies": parse_networks,
+    "metrics_allow": parse_networks,
+    "key_pepper": lambda text: text or None,
+    "log_format": _choice("auto", "json", "text"),
+    "log_level": _choice("debug", "info", "warning", "error"),
+}
+
+
+def _write(name: str, value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if value is None:
+        return "off" if name.startswith("limit_") else ""
+    return str(value)

@@ -1,0 +1,67 @@
+"""Accounts in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portevoix.domain.account import Account, State
+from portevoix.domain.errors import NotFound
+from portevoix.domain.ids import AccountRef, Mode
+from portevoix.ports import Clock
+from portevoix.store.database import Database
+from portevoix.store.sql import queries
+
+SQL = queries("accounts")
+
+
+class PostgresAccounts:
+    """The ``Accounts`` port."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, public_id: str, name: str, parent: str | None) -> Mapping[Mode, int]:
+        """Open an account and its twin."""
+        if parent is not None:
+            await self.find(AccountRef(parent))
+        values = {"public_id": public_id, "name": name, "parent": parent, "at": self._clock.now()}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["new_account"], values)).fetchall()
+        return {Mode(mode): account_id for account_id, mode in rows}
+
+    async def find(self, ref: AccountRef) -> Account:
+        """Read one account."""
+        values = {"public_id": ref.public_id, "mode": ref.mode, "at": self._clock.now()}
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["account_by_ref"], values)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no account {ref}")
+        return _account(row)
+
+    async def list(self) -> Sequence[Account]:
+        """Read all accounts, oldest first."""
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["accounts"], {"at": self._clock.now()})).fetchall()
+        return [_account(row) for row in rows]
+
+    async def set_state(self, ref: AccountRef, state: State) -> None:
+        """Change the state; a live account's goes for its twin too."""
+        await self._change("set_state", ref, {"state": state})
+
+    async def set_low_balance(self, ref: AccountRef, threshold_micros: int | None) -> None:
+        """Change the credit below which an event is recorded."""
+        await self._change("set_low_balance", ref, {"threshold": threshold_micros})
+
+    async def _change(self, query: str, ref: AccountRef, values: dict[str, Any]) -> None:
+        values = {"public_id": ref.public_id, "mode": ref.mode, **values}
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL[query], values)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no account {ref}")
+
+
+def _account(row: tuple[Any, ...]) -> Account:
+    account_id, public_id, mode, name, state, *others = row
+    return Account(account_id, AccountRef(public_id, Mode(mode)), name, State(state), *others)

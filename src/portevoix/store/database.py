@@ -1,0 +1,120 @@
+"""Connections to PostgreSQL, and the one place where its faults become the domain's errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from portevoix.domain.errors import InvalidValue, Unavailable
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+#: How long a request waits for a connection before it is told that the database is unavailable.
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 2.0
+
+
+class Database:
+    """A pool of connections, or the one connection of a unit of work.
+
+    Args:
+        pool: open, its connections in autocommit.
+        joined: the connection whose transaction everything joins, in a unit of work.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool[Connection], joined: Connection | None = None) -> None:
+        self._pool = pool
+        self._joined = joined
+
+    @property
+    def in_unit_of_work(self) -> bool:
+        """Whether what is done here takes effect with other changes, or not at all."""
+        return self._joined is not None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection for statements that each stand alone. Raises Unavailable."""
+        with faults():
+            if self._joined is not None:
+                yield self._joined
+            else:
+                async with self._pool.connection(CONNECT_TIMEOUT_S) as connection:
+                    yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction, a savepoint in a unit of work. Raises Unavailable."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def command(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction whose statements travel together, in one round trip."""
+        async with self.connection() as connection, connection.pipeline(), connection.transaction():
+            yield connection
+
+    async def answers(self) -> bool:
+        """Tell whether the database can be reached now."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S), self.connection() as connection:
+                await connection.execute("SELECT 1")
+        except (Unavailable, TimeoutError):
+            return False
+        return True
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[Database]:
+        """Lend a database whose changes take effect together, or not at all."""
+        async with self.transaction() as connection:
+            yield Database(self._pool, connection)
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """Turn the driver's faults into errors that a caller can act on; a defect of ours stays what it is."""
+    try:
+        yield
+    except (errors.NumericValueOutOfRange, errors.CheckViolation) as fault:
+        if fault.diag.constraint_name in (None, "account_balance_bounded"):
+            raise InvalidValue("an account holds at most 1000000000000 euros") from fault
+        raise
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as fault:
+        raise Unavailable("the database cannot be reached") from fault
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, smallest: int, largest: int) -> AsyncIterator[AsyncConnectionPool[Connection]]:
+    """Open a pool of connections and close it afterwards.
+
+    Args:
+        url: a PostgreSQL connection string.
+        smallest: connections that are kept.
+        largest: connections at most.
+
+    Raises:
+        Unavailable: no connection within a few seconds.
+    """
+    pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        url,
+        min_size=smallest,
+        max_size=largest,
+        kwargs={"autocommit": True, "options": "-c timezone=UTC", "application_name": "portevoix"},
+        connection_class=psycopg.AsyncConnection,
+        check=None,
+        open=False,
+    )
+    try:
+        await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
+    except PoolTimeout as fault:
+        await pool.close()
+        raise Unavailable("the database cannot be reached") from fault
+    try:
+        yield pool
+    finally:
+        await pool.close()

@@ -1,0 +1,39 @@
+-- name: new_account
+-- The live account and its sandbox twin; a parent's twin is the parent of the twin.
+INSERT INTO account (public_id, mode, parent_id, name, created_at)
+SELECT %(public_id)s, m.mode, p.id, %(name)s, %(at)s
+FROM (VALUES ('live'), ('sandbox')) AS m (mode)
+LEFT JOIN account p ON p.public_id = %(parent)s AND p.mode = m.mode
+RETURNING id, mode;
+
+-- name: account_by_ref
+SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
+    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at
+FROM account a
+LEFT JOIN account p ON p.id = a.parent_id
+LEFT JOIN tariff t ON t.id = a.tariff_id
+CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
+    WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at <= %(at)s) lapsed
+WHERE a.public_id = %(public_id)s AND a.mode = %(mode)s;
+
+-- name: accounts
+SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
+    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at
+FROM account a
+LEFT JOIN account p ON p.id = a.parent_id
+LEFT JOIN tariff t ON t.id = a.tariff_id
+CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
+    WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at <= %(at)s) lapsed
+ORDER BY a.id;
+
+-- name: set_state
+-- Both ledgers of the account, or the one that was named.
+UPDATE account SET state = %(state)s
+WHERE public_id = %(public_id)s AND (mode = %(mode)s OR %(mode)s = 'live') RETURNING id;
+
+-- name: set_low_balance
+UPDATE account SET low_balance_micros = %(threshold)s
+WHERE public_id = %(public_id)s AND mode = %(mode)s RETURNING id;
+
+-- name: events
+SELECT id, type, data, at FROM event WHERE account_id = %(account_id)s AND id > %(after_id)s ORDER BY id LIMIT %(most)s;

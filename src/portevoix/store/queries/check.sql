@@ -1,0 +1,110 @@
+-- The ledger's invariants, each as a query for the rows that break it: (row, detail).
+
+-- name: balance_is_sum_of_transfers
+SELECT 'account ' || a.id AS row,
+    format('available %s and held %s stand there, the transfers say %s and %s', a.available_micros, a.held_micros,
+        coalesce(p.available, 0), coalesce(p.held, 0)) AS detail
+FROM account a LEFT JOIN (
+    SELECT account_id, sum(change_micros) FILTER (WHERE side = 'available') AS available,
+        sum(change_micros) FILTER (WHERE side = 'held') AS held
+    FROM posting GROUP BY account_id) p ON p.account_id = a.id
+WHERE a.available_micros <> coalesce(p.available, 0) OR a.held_micros <> coalesce(p.held, 0)
+ORDER BY a.id;
+
+-- name: running_balance_is_unbroken
+SELECT 'transfer ' || id AS row,
+    format('available after it is %s, the transfer before it says %s', available_after_micros, before_micros + change_micros) AS detail
+FROM (
+    SELECT t.id, t.available_after_micros, p.change_micros,
+        coalesce(lag(t.available_after_micros) OVER (PARTITION BY t.account_id ORDER BY t.id), 0) AS before_micros
+    FROM transfer t JOIN (
+        SELECT transfer_id, coalesce(sum(change_micros) FILTER (WHERE side = 'available'), 0) AS change_micros
+        FROM posting GROUP BY transfer_id) p ON p.transfer_id = t.id) s
+WHERE available_after_micros <> before_micros + change_micros
+ORDER BY id;
+
+-- name: held_is_sum_of_open_holds
+SELECT 'account ' || a.id AS row, format('held %s stands there, its open holds are %s', a.held_micros, coalesce(h.open, 0)) AS detail
+FROM account a LEFT JOIN (
+    SELECT account_id, sum(amount_micros) AS open FROM hold WHERE settled_micros IS NULL GROUP BY account_id) h ON h.account_id = a.id
+WHERE a.held_micros <> coalesce(h.open, 0)
+ORDER BY a.id;
+
+-- name: available_is_sum_of_grants
+SELECT 'account ' || a.id AS row,
+    format('available %s stands there, its grants have %s left', a.available_micros, coalesce(g.remaining, 0)) AS detail
+FROM account a LEFT JOIN (
+    SELECT account_id, sum(remaining_micros) AS remaining FROM credit_grant GROUP BY account_id) g ON g.account_id = a.id
+WHERE a.available_micros <> coalesce(g.remaining, 0)
+ORDER BY a.id;
+
+-- name: grant_is_what_was_not_drawn
+SELECT 'grant ' || g.id AS row,
+    format('%s left stands there, the draws leave %s', g.remaining_micros, g.amount_micros - coalesce(d.drawn, 0)) AS detail
+FROM credit_grant g LEFT JOIN (
+    SELECT grant_id, sum(coalesce(settled_micros, amount_micros)) AS drawn FROM draw GROUP BY grant_id) d ON d.grant_id = g.id
+WHERE g.remaining_micros <> g.amount_micros - coalesce(d.drawn, 0)
+ORDER BY g.id;
+
+-- name: hold_is_sum_of_its_draws
+SELECT 'hold ' || h.id AS row,
+    format('amount %s, settled %s stand there, its draws say %s, %s', h.amount_micros, h.settled_micros, d.amount, d.settled) AS detail
+FROM hold h LEFT JOIN (
+    SELECT hold_id, sum(amount_micros) AS amount, CASE WHEN bool_or(settled_micros IS NULL) THEN NULL ELSE sum(settled_micros) END AS settled
+    FROM draw WHERE hold_id IS NOT NULL GROUP BY hold_id) d ON d.hold_id = h.id
+WHERE d.amount IS DISTINCT FROM h.amount_micros OR d.settled IS DISTINCT FROM h.settled_micros
+ORDER BY h.id;
+
+-- name: hold_agrees_with_its_transfers
+SELECT 'hold ' || h.id AS row,
+    format('reserved %s, settled %s, refunded %s stand there, its transfers say %s, %s, %s and released %s',
+        h.amount_micros, h.settled_micros, h.refunded_micros, t.reserved, t.settled, t.refunded, t.released) AS detail
+FROM hold h LEFT JOIN (
+    SELECT hold_id, coalesce(sum(amount_micros) FILTER (WHERE kind = 'reserve'), 0) AS reserved,
+        coalesce(sum(amount_micros) FILTER (WHERE kind = 'settle'), 0) AS settled,
+        coalesce(sum(amount_micros) FILTER (WHERE kind = 'release'), 0) AS released,
+        coalesce(sum(amount_micros) FILTER (WHERE kind = 'refund'), 0) AS refunded,
+        count(DISTINCT account_id) AS accounts, min(account_id) AS account_id
+    FROM transfer WHERE hold_id IS NOT NULL GROUP BY hold_id) t ON t.hold_id = h.id
+WHERE t.reserved IS DISTINCT FROM h.amount_micros OR t.settled <> coalesce(h.settled_micros, 0)
+    OR t.released <> coalesce(h.amount_micros - h.settled_micros, 0) OR t.refunded <> h.refunded_micros
+    OR t.accounts <> 1 OR t.account_id <> h.account_id
+ORDER BY h.id;
+
+-- name: allotment_has_two_halves
+SELECT 'transfer ' || coalesce(o.id, i.id) AS row, format('%s went out, %s came in', o.amount_micros, i.amount_micros) AS detail
+FROM (SELECT * FROM transfer WHERE kind = 'allotment_out') o
+FULL JOIN (SELECT * FROM transfer WHERE kind = 'allotment_in') i ON i.counterpart_id = o.id
+WHERE o.amount_micros IS DISTINCT FROM i.amount_micros
+ORDER BY 1;
+
+-- name: grant_agrees_with_its_transfer
+SELECT 'transfer ' || t.id AS row, format('it gave %s, its grants are %s', t.amount_micros, g.granted) AS detail
+FROM transfer t LEFT JOIN (
+    SELECT transfer_id, sum(amount_micros) AS granted, count(DISTINCT account_id) AS accounts, min(account_id) AS account_id
+    FROM credit_grant GROUP BY transfer_id) g ON g.transfer_id = t.id
+WHERE (t.kind IN ('top_up', 'refund', 'adjustment_credit', 'allotment_in')
+        AND (g.granted IS DISTINCT FROM t.amount_micros OR g.accounts <> 1 OR g.account_id <> t.account_id))
+    OR (t.kind NOT IN ('top_up', 'refund', 'adjustment_credit', 'allotment_in') AND g.granted IS NOT NULL)
+ORDER BY t.id;
+
+-- name: debit_is_sum_of_its_draws
+SELECT 'transfer ' || t.id AS row, format('it took %s, its draws are %s', t.amount_micros, d.drawn) AS detail
+FROM transfer t LEFT JOIN (
+    SELECT transfer_id, sum(amount_micros) AS drawn FROM draw WHERE transfer_id IS NOT NULL GROUP BY transfer_id) d ON d.transfer_id = t.id
+WHERE (t.kind IN ('adjustment_debit', 'allotment_out', 'expiry') AND d.drawn IS DISTINCT FROM t.amount_micros)
+    OR (t.kind NOT IN ('adjustment_debit', 'allotment_out', 'expiry') AND d.drawn IS NOT NULL)
+ORDER BY t.id;
+
+-- name: expiry_is_known_in_time
+SELECT 'account ' || a.id AS row, format('the next expiry stands as %s, a grant lapses at %s', a.next_expiry_at, g.earliest) AS detail
+FROM account a JOIN (
+    SELECT account_id, min(expires_at) AS earliest FROM credit_grant WHERE remaining_micros > 0 AND expires_at IS NOT NULL
+    GROUP BY account_id) g ON g.account_id = a.id
+WHERE a.next_expiry_at IS NULL OR a.next_expiry_at > g.earliest
+ORDER BY a.id;
+
+-- name: postings_add_up_to_nought
+SELECT 'transfer ' || transfer_id AS row, format('its sides add up to %s', sum(change_micros)) AS detail
+FROM posting GROUP BY transfer_id HAVING sum(change_micros) <> 0
+ORDER BY transfer_id;

@@ -1,0 +1,38 @@
+-- name: new_key
+INSERT INTO api_key (public_id, account_id, digest, hint, name, scopes, allowed, created_at, expires_at)
+VALUES (%(public_id)s, %(account_id)s, %(digest)s, %(hint)s, %(name)s, %(scopes)s, %(allowed)s::cidr[], %(at)s, %(expires_at)s)
+RETURNING id;
+
+-- name: keys
+SELECT k.public_id, a.public_id AS account, a.mode, k.name, k.hint, k.scopes, k.allowed::text[] AS allowed, k.created_at,
+    k.last_used_at, k.expires_at, k.revoked_at
+FROM api_key k JOIN account a ON a.id = k.account_id
+WHERE (%(account)s::text IS NULL OR a.public_id = %(account)s) AND (%(key)s::text IS NULL OR k.public_id = %(key)s)
+ORDER BY k.id;
+
+-- name: revoke_key
+UPDATE api_key SET revoked_at = coalesce(revoked_at, %(at)s) WHERE public_id = %(key)s RETURNING id;
+
+-- name: expire_key
+-- Never lengthens a key's life.
+UPDATE api_key SET expires_at = least(expires_at, %(expires_at)s)
+WHERE public_id = %(key)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(at)s)
+RETURNING account_id, name, scopes, allowed::text[] AS allowed;
+
+-- name: touch_keys
+UPDATE api_key k SET last_used_at = greatest(k.last_used_at, u.at)
+FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS u (id, at) WHERE k.id = u.id;
+
+-- name: access
+-- Everything that a request needs to know of its key, for a batch of keys.
+SELECT k.digest, k.id AS key_id, a.id AS account_id, a.state, k.scopes, k.allowed::text[] AS allowed,
+    a.available_micros - CASE WHEN a.next_expiry_at <= %(at)s THEN (
+        SELECT coalesce(sum(g.remaining_micros), 0)::bigint FROM credit_grant g
+        WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at <= %(at)s) ELSE 0 END AS available_micros,
+    CASE WHEN a.tariff_id IS NOT NULL THEN (
+        SELECT r.id FROM tariff_revision r WHERE r.tariff_id = a.tariff_id AND r.effective_from <= %(at)s
+        ORDER BY r.effective_from DESC LIMIT 1) END AS own_revision,
+    (SELECT r.id FROM tariff_revision r JOIN tariff t ON t.id = r.tariff_id WHERE t.is_default AND r.effective_from <= %(at)s
+        ORDER BY r.effective_from DESC LIMIT 1) AS default_revision
+FROM api_key k JOIN account a ON a.id = k.account_id
+WHERE k.digest = ANY(%(digests)s::bytea[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(at)s);

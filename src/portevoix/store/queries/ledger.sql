@@ -1,0 +1,118 @@
+-- name: lock_accounts
+-- The first statement of every command: what follows it reads of these accounts is settled and stays so.
+SELECT id FROM account WHERE id = ANY(%(accounts)s::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: expire
+-- Takes what is left of lapsed grants. Costs a look at the accounts where nothing has lapsed.
+WITH due AS MATERIALIZED (
+    SELECT id, available_micros FROM account
+    WHERE id = ANY(%(accounts)s::bigint[]) AND next_expiry_at <= %(at)s
+), lapsed AS MATERIALIZED (
+    SELECT g.id, g.account_id, g.remaining_micros AS amount_micros
+    FROM credit_grant g JOIN due d ON d.id = g.account_id
+    WHERE g.remaining_micros > 0 AND g.expires_at <= %(at)s
+), taken AS MATERIALIZED (
+    SELECT account_id, sum(amount_micros)::bigint AS amount_micros FROM lapsed GROUP BY account_id
+), emptied AS (
+    UPDATE credit_grant g SET remaining_micros = 0 FROM lapsed l WHERE g.id = l.id
+), balance AS (
+    UPDATE account a
+    SET available_micros = a.available_micros - coalesce((SELECT t.amount_micros FROM taken t WHERE t.account_id = a.id), 0),
+        next_expiry_at = (SELECT min(g.expires_at) FROM credit_grant g
+            WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at > %(at)s)
+    FROM due d WHERE a.id = d.id
+), posted AS (
+    INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, at)
+    SELECT t.account_id, 'expiry', t.amount_micros, d.available_micros - t.amount_micros, %(at)s
+    FROM taken t JOIN due d ON d.id = t.account_id
+    RETURNING id, account_id
+)
+INSERT INTO draw (grant_id, transfer_id, amount_micros, settled_micros)
+SELECT l.id, p.id, l.amount_micros, l.amount_micros FROM lapsed l JOIN posted p ON p.account_id = l.account_id;
+
+-- name: accounts_to_expire
+SELECT id FROM account WHERE next_expiry_at <= %(at)s ORDER BY id;
+
+-- name: posted_before
+SELECT t.id, t.available_after_micros, t.kind::text, t.amount_micros, t.reason, g.kind AS grant_kind, g.expires_at, t.hold_id,
+    (SELECT c.account_id FROM transfer c WHERE c.counterpart_id = t.id) AS counterpart_account_id
+FROM transfer t LEFT JOIN credit_grant g ON g.transfer_id = t.id
+WHERE t.account_id = %(account_id)s AND t.idempotency_key = %(key)s;
+
+-- name: credit
+-- Gives credit from outside the account: a top-up, a refund, a credit adjustment. Opens a grant.
+WITH balance AS (
+    UPDATE account SET available_micros = available_micros + %(amount)s,
+        next_expiry_at = least(next_expiry_at, %(expires_at)s::timestamptz)
+    WHERE id = %(account_id)s RETURNING id, available_micros
+), posted AS (
+    INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, hold_id, idempotency_key, reason, at)
+    SELECT id, %(kind)s::transfer_kind, %(amount)s, available_micros, %(hold_id)s, %(key)s, %(reason)s, %(at)s FROM balance
+    RETURNING id, account_id, available_after_micros
+), given AS (
+    INSERT INTO credit_grant (account_id, transfer_id, kind, amount_micros, remaining_micros, expires_at)
+    SELECT account_id, id, %(grant_kind)s, %(amount)s, %(amount)s, %(expires_at)s FROM posted
+)
+SELECT id, available_after_micros FROM posted;
+
+-- name: take_refund
+-- Counts a refund against what its hold settled; no row where that would be exceeded.
+UPDATE hold SET refunded_micros = refunded_micros + %(amount)s
+WHERE id = %(hold_id)s AND refunded_micros + %(amount)s <= settled_micros
+RETURNING account_id;
+
+-- name: debit
+-- Takes credit away without a hold: a debit adjustment, an allotment. No row where there is too little.
+WITH balance AS (
+    UPDATE account SET available_micros = available_micros - %(amount)s
+    WHERE id = %(account_id)s AND available_micros >= %(amount)s RETURNING id, available_micros
+), posted AS (
+    INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, idempotency_key, reason, at)
+    SELECT id, %(kind)s::transfer_kind, %(amount)s, available_micros, %(key)s, %(reason)s, %(at)s FROM balance
+    RETURNING id, account_id, available_after_micros
+), line AS MATERIALIZED (
+    SELECT g.id AS grant_id, p.id AS transfer_id, g.remaining_micros,
+        (sum(g.remaining_micros) OVER (ORDER BY g.expires_at, g.id))::bigint AS upto_micros
+    FROM credit_grant g JOIN posted p ON p.account_id = g.account_id WHERE g.remaining_micros > 0
+), parted AS MATERIALIZED (
+    SELECT grant_id, transfer_id, least(upto_micros, %(amount)s) - (upto_micros - remaining_micros) AS amount_micros
+    FROM line WHERE upto_micros - remaining_micros < %(amount)s
+), drained AS (
+    UPDATE credit_grant g SET remaining_micros = g.remaining_micros - p.amount_micros FROM parted p WHERE g.id = p.grant_id
+), drawn AS (
+    INSERT INTO draw (grant_id, transfer_id, amount_micros, settled_micros)
+    SELECT grant_id, transfer_id, amount_micros, amount_micros FROM parted
+)
+SELECT id, available_after_micros FROM posted;
+
+-- name: receive_allotment
+-- The other half of an allotment: its grants keep the kind and expiry that they had on the giving side.
+WITH sent AS MATERIALIZED (
+    SELECT g.kind, g.expires_at, sum(d.amount_micros)::bigint AS amount_micros
+    FROM draw d JOIN credit_grant g ON g.id = d.grant_id WHERE d.transfer_id = %(transfer_id)s GROUP BY g.kind, g.expires_at
+), balance AS (
+    UPDATE account SET available_micros = available_micros + %(amount)s,
+        next_expiry_at = least(next_expiry_at, (SELECT min(expires_at) FROM sent))
+    WHERE id = %(account_id)s RETURNING id, available_micros
+), posted AS (
+    INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, counterpart_id, at)
+    SELECT id, 'allotment_in', %(amount)s, available_micros, %(transfer_id)s, %(at)s FROM balance RETURNING id, account_id
+)
+INSERT INTO credit_grant (account_id, transfer_id, kind, amount_micros, remaining_micros, expires_at)
+SELECT p.account_id, p.id, s.kind, s.amount_micros, s.amount_micros, s.expires_at FROM posted p CROSS JOIN sent s;
+
+-- name: family
+SELECT id, parent_id FROM account WHERE id = ANY(%(accounts)s::bigint[]);
+
+-- name: hold_account
+SELECT account_id FROM hold WHERE id = %(hold_id)s;
+
+-- name: statement
+SELECT t.id, t.at, t.kind::text, t.amount_micros,
+    coalesce(sum(p.change_micros) FILTER (WHERE p.side = 'available'), 0)::bigint AS available_change_micros,
+    coalesce(sum(p.change_micros) FILTER (WHERE p.side = 'held'), 0)::bigint AS held_change_micros,
+    t.available_after_micros, t.hold_id, t.reason,
+    coalesce(t.idempotency_key, min(h.idempotency_key) FILTER (WHERE t.kind = 'reserve')) AS idempotency_key
+FROM transfer t JOIN posting p ON p.transfer_id = t.id LEFT JOIN hold h ON h.id = t.hold_id
+WHERE t.account_id = %(account_id)s AND t.id > %(after_id)s
+GROUP BY t.id ORDER BY t.id LIMIT %(most)s;

@@ -1,0 +1,95 @@
+"""Tariffs in PostgreSQL; a revision that was read stays in memory, since it never changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+
+from portevoix.domain.errors import AlreadyExists, NotFound
+from portevoix.domain.tariff import Product, Rate, RateTable
+from portevoix.ports import Clock
+from portevoix.store.database import Database
+from portevoix.store.sql import queries
+
+SQL = queries("tariffs")
+
+REVISIONS_KEPT = 256
+
+
+class PostgresTariffs:
+    """The ``Tariffs`` port."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._tables: OrderedDict[int, RateTable] = OrderedDict()
+
+    async def import_revision(self, name: str, effective_from: datetime, rates: Sequence[Rate]) -> int:
+        """Keep rates as a tariff's revision from a date on; the first tariff ever is the default."""
+        at = self._clock.now()
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(SQL["name_tariff"], {"name": name, "at": at})
+            row = await cursor.fetchone()
+            assert row is not None, "the statement always returns a row"
+            values = {"tariff_id": row[0], "effective_from": effective_from, "at": at}
+            row = await (await connection.execute(SQL["new_revision"], values)).fetchone()
+            if row is None:
+                raise AlreadyExists(f"tariff {name} has a revision from {effective_from.isoformat()} already")
+            revision: int = row[0]
+            columns = {
+                "revision": revision,
+                "products": [rate.product for rate in rates],
+                "prefixes": [rate.prefix for rate in rates],
+                "prices": [rate.price_micros for rate in rates],
+                "connections": [rate.connection_micros for rate in rates],
+                "minimums": [rate.minimum_s for rate in rates],
+                "increments": [rate.increment_s for rate in rates],
+            }
+            await connection.execute(SQL["new_rates"], columns)
+        return revision
+
+    async def table(self, revision: int) -> RateTable:
+        """Read one revision."""
+        kept = self._tables.get(revision)
+        if kept is not None:
+            self._tables.move_to_end(revision)
+            return kept
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["revision"], {"revision": revision})).fetchone()
+            if row is None:
+                raise NotFound(f"there is no tariff revision {revision}")
+            rates = await (await connection.execute(SQL["rates"], {"revision": revision})).fetchall()
+        revision_id, name, effective_from = row
+        priced = tuple(Rate(Product(product), *others) for product, *others in rates)
+        table = RateTable(revision_id, name, effective_from, priced)
+        self._tables[revision] = table
+        if len(self._tables) > REVISIONS_KEPT:
+            self._tables.popitem(last=False)
+        return table
+
+    async def in_force(self, name: str | None) -> RateTable:
+        """Read the revision of a tariff in force now, the default's where no name is given."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(SQL["revision_in_force"], {"name": name, "at": self._clock.now()})
+            row = await cursor.fetchone()
+        if row is None:
+            raise NotFound(f"no revision of tariff {name or '(default)'} is in force")
+        return await self.table(row[0])
+
+    async def revisions(self) -> Sequence[tuple[str, bool, datetime, int]]:
+        """List tariffs: name, whether it is the default, effective from, number of rates."""
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["revisions"])).fetchall()
+        return [(name, is_default, effective_from, rates) for name, is_default, effective_from, rates in rows]
+
+    async def assign(self, account: str, tariff: str | None) -> None:
+        """Give an account its own tariff, or the default alone."""
+        async with self._database.transaction() as connection:
+            if tariff is not None:
+                cursor = await connection.execute(SQL["tariff_id"], {"name": tariff})
+                if await cursor.fetchone() is None:
+                    raise NotFound(f"there is no tariff {tariff}")
+            cursor = await connection.execute(SQL["assign_tariff"], {"account": account, "tariff": tariff})
+            if await cursor.fetchone() is None:
+                raise NotFound(f"there is no account {account}")
