@@ -117,8 +117,9 @@ async def open_house(
     async with open_pool(url, smallest=1, largest=connections) as pool:
         store = Database(pool)
         await agree_on_pepper(store, pepper)
-        keys = PostgresKeys(store, clock or SystemClock())
-        yield Opened(_house(store, keys, pepper, clock or SystemClock()), store, keys)
+        clock = clock or SystemClock()
+        keys = PostgresKeys(store, clock)
+        yield Opened(_house(store, keys, pepper, clock), store, keys)
 
 
 def _house(store: Database, keys: PostgresKeys, pepper: bytes, clock: Clock) -> House:
@@ -170,8 +171,13 @@ def app() -> ASGIApp:
     return application(settings)
 
 
-def application(settings: Settings) -> ASGIApp:
-    """Make the application on the database that the settings name, which somebody else keeps running."""
+def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
+    """Make the application on the database that the settings name, which somebody else keeps running.
+
+    Args:
+        clock: tells the time; the machine's, where none is given.
+    """
+    clock = clock or SystemClock()
     metrics = HttpMetrics()
     rules = Rules(
         allowed=settings.allowed,
@@ -183,7 +189,6 @@ def application(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def doorstep() -> AsyncIterator[Doorstep]:
         url = settings.database_url or embedded.url(settings.data)
-        clock = SystemClock()
         async with open_house(url, pepper_of(settings), clock=clock) as opened:
             shared = SharedLimits(opened.database, clock)
             local = LocalLimits(clock)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from portevoix.settings import Settings
 
 #: How long requests under way may take once the server is told to stop.
 STOP_TIMEOUT_S = 30
+PORT_TIMEOUT_S = 2
 
 
 @click.command(name="serve")
@@ -91,11 +94,16 @@ def _alone(data: Path) -> Iterator[None]:
 
 
 def _must_be_free(host: str, port: int) -> None:
-    """Tell of a port that is taken before anything is started."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as problem:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {problem.strerror or problem}") from None
+    """Tell of a port that is taken before anything is started; the workers of a killed server leave it in a moment."""
+    deadline = time.monotonic() + PORT_TIMEOUT_S
+    while True:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+            return
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise click.ClickException(f"cannot listen on {host}:{port}: {problem.strerror or problem}") from None
+        time.sleep(0.05)

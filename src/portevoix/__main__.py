@@ -1,0 +1,5 @@
+"""python -m portevoix: the command line."""
+
+from portevoix.cli import main
+
+main()

@@ -1,0 +1,145 @@
+"""Real parts that tests put together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx2
+from starlette.types import ASGIApp, Message
+
+BEGINNING = datetime(2026, 1, 13, 11, 35, tzinfo=UTC)
+PATIENCE_S = 60
+
+
+class ManualClock:
+    """The ``Clock`` port, moved by hand."""
+
+    def __init__(self, moment: datetime = BEGINNING) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        """Return the moment."""
+        return self.moment
+
+    def advance(self, **parts: float) -> None:
+        """Move the clock on: ``advance(minutes=5)``."""
+        self.moment += timedelta(**parts)
+
+
+@asynccontextmanager
+async def running_app(app: ASGIApp) -> AsyncIterator[None]:
+    """Run an ASGI application's lifespan around a block."""
+    inbox: asyncio.Queue[Message] = asyncio.Queue()
+    outbox: asyncio.Queue[Message] = asyncio.Queue()
+    task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, outbox.put))  # type: ignore[arg-type]
+    await inbox.put({"type": "lifespan.startup"})
+    started = await outbox.get()
+    assert started["type"] == "lifespan.startup.complete", started
+    try:
+        yield
+    finally:
+        await inbox.put({"type": "lifespan.shutdown"})
+        await outbox.get()
+        await task
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def portevoix(
+    *arguments: str, data: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does, on a data folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "portevoix", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        env={**os.environ, "PORTEVOIX_DATA": str(data), **(environment or {})},
+    )
+
+
+class Server:
+    """A real ``portevoix serve``, as a context manager.
+
+    Args:
+        data: its data folder.
+        environment: settings.
+        arguments: further flags of ``serve``.
+    """
+
+    def __init__(
+        self, data: Path, environment: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()
+    ) -> None:
+        self.data = data
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = data / "serve.log"
+        self._environment = {**os.environ, "PORTEVOIX_DATA": str(data), **(environment or {})}
+        self._arguments = arguments
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "portevoix", "serve", "--port", str(self.port), *self._arguments],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                httpx2.get(f"{self.url}/healthz", timeout=1, trust_env=False)
+                return
+            except httpx2.HTTPError:
+                time.sleep(0.02)
+        raise AssertionError(f"the server did not start: {self.log()}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal and wait until it is gone; returns its exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+    def log(self) -> str:
+        """Read what it has logged."""
+        return self.log_path.read_text(encoding="utf-8")
+
+    def run(self, *arguments: str) -> Any:
+        """Run a command beside it that prints JSON; returns what it printed."""
+        done = portevoix(*arguments, data=self.data, environment=self._environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
