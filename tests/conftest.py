@@ -38,6 +38,9 @@ def no_settings_from_outside() -> None:
 def cluster() -> Iterator[str]:
     """An embedded PostgreSQL of the session's own; gives the URL of its first database."""
     with tempfile.TemporaryDirectory(prefix="portevoix-tests-") as folder, embedded.running(Path(folder)) as url:
+        with psycopg.connect(url, autocommit=True) as connection:  # the machine will not lose power in a test
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield url
 
 

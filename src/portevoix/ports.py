@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from portevoix.domain.account import Access, Account, ApiKey, KeyTerms, State
+from portevoix.domain.account import Access, Account, ApiKey, Event, KeyTerms, State
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.ledger import (
     GrantTerms,
@@ -49,6 +49,9 @@ class Accounts(Protocol):
 
     async def set_low_balance(self, ref: AccountRef, threshold_micros: int | None) -> None:
         """Change the credit below which an event is recorded. Raises NotFound."""
+
+    async def events(self, account_id: int, after_id: int = 0) -> Sequence[Event]:
+        """Read a page of what happened to an account, oldest first."""
 
 
 class Keys(Protocol):

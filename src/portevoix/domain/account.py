@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,6 +57,21 @@ class Account:
     held_micros: int
     low_balance_micros: int | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that an account's people may want to be told of.
+
+    Args:
+        type: ``credit.low``: the available credit fell below the account's threshold.
+        data: what happened, as JSON has it.
+    """
+
+    id: int
+    type: str
+    data: Mapping[str, object]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

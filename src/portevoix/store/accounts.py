@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portevoix.domain.account import Account, State
+from portevoix.domain.account import Account, Event, State
 from portevoix.domain.errors import NotFound
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import Clock
@@ -13,6 +13,8 @@ from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
 SQL = queries("accounts")
+
+EVENTS_PAGE = 100
 
 
 class PostgresAccounts:
@@ -53,6 +55,13 @@ class PostgresAccounts:
     async def set_low_balance(self, ref: AccountRef, threshold_micros: int | None) -> None:
         """Change the credit below which an event is recorded."""
         await self._change("set_low_balance", ref, {"threshold": threshold_micros})
+
+    async def events(self, account_id: int, after_id: int = 0) -> Sequence[Event]:
+        """Read a page of what happened to an account, oldest first."""
+        values = {"account_id": account_id, "after_id": after_id, "most": EVENTS_PAGE}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["events"], values)).fetchall()
+        return [Event(*row) for row in rows]
 
     async def _change(self, query: str, ref: AccountRef, values: dict[str, Any]) -> None:
         values = {"public_id": ref.public_id, "mode": ref.mode, **values}

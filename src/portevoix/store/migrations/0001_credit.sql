@@ -127,7 +127,7 @@ CREATE TABLE transfer (
     CONSTRAINT transfer_available_after_not_negative CHECK (available_after_micros >= 0),
     CONSTRAINT transfer_hold_where_due CHECK ((hold_id IS NOT NULL) = (kind IN ('reserve', 'settle', 'release', 'refund'))),
     CONSTRAINT transfer_counterpart_where_due CHECK ((counterpart_id IS NOT NULL) = (kind = 'allotment_in')),
-    CONSTRAINT transfer_adjustment_has_reason CHECK (kind NOT IN ('adjustment_credit', 'adjustment_debit') OR reason <> '')
+    CONSTRAINT transfer_adjustment_has_reason CHECK (kind NOT IN ('adjustment_credit', 'adjustment_debit') OR coalesce(reason, '') <> '')
 );
 CREATE INDEX transfer_account ON transfer (account_id, id);
 CREATE UNIQUE INDEX transfer_once ON transfer (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;

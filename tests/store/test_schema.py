@@ -1,0 +1,155 @@
+"""The schema guards money by itself, whatever the code above it does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from importlib.resources import files
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from portevoix.domain.ledger import SIDES, Kind
+from portevoix.store.migrate import MigrationChanged, migrate, migrations, pending
+
+#: Every CHECK that guards money, by table; a migration that drops one fails here.
+GUARDS = {
+    "account": {"account_available_not_negative", "account_held_not_negative", "account_balance_bounded",
+                "account_low_balance_positive", "account_mode_known", "account_state_known",
+                "account_is_not_its_parent"},
+    "credit_grant": {"credit_grant_amount_positive", "credit_grant_remaining_in_range", "credit_grant_kind_known"},
+    "draw": {"draw_amount_positive", "draw_settles_at_most_itself", "draw_has_one_maker",
+             "draw_by_transfer_is_settled"},
+    "hold": {"hold_amount_positive", "hold_settles_at_most_itself", "hold_refunds_at_most_settled",
+             "hold_resolved_has_its_time"},
+    "rate": {"rate_price_not_negative", "rate_connection_not_negative", "rate_minimum_not_negative",
+             "rate_increment_positive", "rate_prefix_is_digits", "rate_product_known"},
+    "transfer": {"transfer_amount_positive", "transfer_available_after_not_negative", "transfer_hold_where_due",
+                 "transfer_counterpart_where_due", "transfer_adjustment_has_reason"},
+}  # fmt: skip
+
+#: A statement that breaks each guard of money, on a ledger with an account, a grant, a hold and a draw.
+TRANSFER = "INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, at) VALUES "
+BREAKS = {
+    "account_available_not_negative": "UPDATE account SET available_micros = -1",
+    "account_held_not_negative": "UPDATE account SET held_micros = -1",
+    "account_balance_bounded": "UPDATE account SET available_micros = 1000000000000000001",
+    "credit_grant_remaining_in_range": "UPDATE credit_grant SET remaining_micros = amount_micros + 1",
+    "credit_grant_amount_positive": "UPDATE credit_grant SET amount_micros = 0, remaining_micros = 0",
+    "hold_amount_positive": "UPDATE hold SET amount_micros = 0",
+    "hold_settles_at_most_itself": "UPDATE hold SET settled_micros = amount_micros + 1, resolved_at = now()",
+    "hold_refunds_at_most_settled": "UPDATE hold SET refunded_micros = 1",
+    "hold_resolved_has_its_time": "UPDATE hold SET settled_micros = 1",
+    "draw_amount_positive": "UPDATE draw SET amount_micros = 0",
+    "draw_settles_at_most_itself": "UPDATE draw SET settled_micros = amount_micros + 1",
+    "draw_has_one_maker": "UPDATE draw SET hold_id = NULL",
+    "transfer_amount_positive": TRANSFER + "(1, 'top_up', 0, 0, now())",
+    "transfer_available_after_not_negative": TRANSFER + "(1, 'top_up', 1, -1, now())",
+    "transfer_hold_where_due": TRANSFER + "(1, 'reserve', 1, 0, now())",
+    "transfer_adjustment_has_reason": TRANSFER + "(1, 'adjustment_debit', 1, 0, now())",
+}
+
+WAITING = """
+SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()
+"""
+
+A_LEDGER = """
+INSERT INTO account (public_id, mode, name, available_micros, held_micros, created_at)
+VALUES ('acct_1', 'live', 'a', 60, 40, now());
+INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, at)
+VALUES (1, 'top_up', 100, 100, now());
+INSERT INTO credit_grant (account_id, transfer_id, kind, amount_micros, remaining_micros)
+VALUES (1, 1, 'paid', 100, 60);
+INSERT INTO hold (account_id, idempotency_key, amount_micros, created_at) VALUES (1, 'h', 40, now());
+INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, hold_id, at)
+VALUES (1, 'reserve', 40, 60, 1, now());
+INSERT INTO draw (grant_id, hold_id, amount_micros) VALUES (1, 1, 40);
+"""
+
+
+def test_every_check_that_guards_money_is_there(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'c' AND convalidated"
+        ).fetchall()
+    found = {table: {name for other, name in rows if other == table} for table in GUARDS}
+    assert found == GUARDS
+
+
+def test_money_is_whole_micro_euros_everywhere(url: str) -> None:
+    kinds = "'money', 'numeric', 'real', 'double precision'"
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' "
+            f"AND (column_name LIKE '%micros%' OR data_type IN ({kinds}))"
+        ).fetchall()
+    assert rows
+    assert [row for row in rows if row[2] != "bigint"] == []
+
+
+@pytest.mark.parametrize(("guard", "statement"), BREAKS.items())
+def test_a_statement_that_breaks_a_guard_is_refused(url: str, guard: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(A_LEDGER)
+        with pytest.raises(errors.CheckViolation) as refused:
+            connection.execute(statement)
+    assert refused.value.diag.constraint_name == guard
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE transfer SET amount_micros = 1", "DELETE FROM transfer", "TRUNCATE transfer CASCADE"]
+)
+def test_a_transfer_is_never_changed(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(A_LEDGER)
+        with pytest.raises(errors.RestrictViolation):
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE rate SET price_micros = 1", "DELETE FROM tariff_revision"])
+def test_a_tariff_revision_is_never_changed(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection, pytest.raises(errors.RestrictViolation):
+        connection.execute(statement)
+
+
+def test_the_schema_and_the_domain_agree_on_both_sides_of_every_kind() -> None:
+    text = files("portevoix.store").joinpath("migrations", "0001_credit.sql").read_text(encoding="utf-8")
+    rows = re.findall(r"\('(\w+)'(?:::transfer_kind)?, '(\w+)', (-?1)\)", text)
+    expected = [(kind, side, sign) for kind in Kind for side, sign in zip(SIDES[kind], ("-1", "1"), strict=True)]
+    assert rows == [(str(kind), str(side), sign) for kind, side, sign in expected]
+
+
+def test_a_migration_that_was_edited_is_refused(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE schema_migration SET sha256 = 'another' WHERE name = '0001_credit'")
+    with pytest.raises(MigrationChanged, match="0001_credit"):
+        migrate(url)
+
+
+async def test_several_nodes_migrate_an_empty_database_at_once(empty_url: str) -> None:
+    names = [name for name, _ in migrations()]
+    assert pending(empty_url) == names
+    applied = await asyncio.gather(*(asyncio.to_thread(migrate, empty_url) for _ in range(4)))
+    assert sorted(applied, key=len) == [[], [], [], names]
+    assert pending(empty_url) == []
+
+
+def test_a_node_killed_while_it_migrates_leaves_a_database_that_the_next_one_finishes(empty_url: str) -> None:
+    with psycopg.connect(empty_url) as blocker:  # an open transaction holds the lock that migrations take
+        blocker.execute("SELECT pg_advisory_xact_lock(%s)", [0x706F727465766F69])
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; from portevoix.store.migrate import migrate; migrate(sys.argv[1])",
+        ]
+        node = subprocess.Popen([*command, empty_url])
+        with psycopg.connect(empty_url, autocommit=True) as watcher:
+            while watcher.execute(WAITING).fetchone() != (1,):
+                assert node.poll() is None
+        node.kill()
+        node.wait()
+    assert migrate(empty_url) == [name for name, _ in migrations()]
