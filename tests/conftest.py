@@ -34,6 +34,13 @@ def no_settings_from_outside() -> None:
             del os.environ[name]
 
 
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A data folder of the test's own. Not pytest's, which it closes to all but root: PostgreSQL runs as another."""
+    with tempfile.TemporaryDirectory(prefix="portevoix-data-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """An embedded PostgreSQL of the session's own; gives the URL of its first database."""

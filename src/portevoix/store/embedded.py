@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -27,6 +27,7 @@ import structlog
 
 USER = "portevoix"
 START_TIMEOUT_S = 120  # recovery of a large log after a crash takes its time
+REAP_TIMEOUT_S = 10
 LONGEST_SOCKET_PATH = 90  # the kernel allows 107 on Linux and 103 on macOS, with the socket's own name
 SERVER_OPTIONS = (
     "-c listen_addresses='' -c unix_socket_permissions=0700 -c max_connections=200 -c jit=off "
@@ -109,7 +110,10 @@ class _Cluster:
             self._start()
 
     def stop(self) -> None:
-        """Stop the server: connections end, nothing that was committed is lost."""
+        """Stop the server; nothing that was committed is lost. One that was killed is left as it is."""
+        if not self._answers():
+            log.warning("postgres_was_gone", log=str(self._log))
+            return
         self._run("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w", "-t", str(START_TIMEOUT_S))
 
     def _initialise(self) -> None:
@@ -135,6 +139,7 @@ class _Cluster:
         aside.rename(self._data)
 
     def _start(self) -> None:
+        self._await_the_dead()
         socket = self._socket()
         socket.mkdir(mode=0o700, exist_ok=True)
         if self._owner is not None:
@@ -153,6 +158,15 @@ class _Cluster:
             environment=environment,
             failing_with="already exists",
         )
+
+    def _await_the_dead(self) -> None:
+        """Wait until the system has forgotten a killed server: its number in the lock file would stop the next one."""
+        deadline = time.monotonic() + REAP_TIMEOUT_S
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError, IndexError, ValueError):
+            while time.monotonic() < deadline:
+                lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+                os.kill(int(lines[0]), 0)
+                time.sleep(0.05)
 
     def _answers(self) -> bool:
         """Tell whether the server takes connections, waiting while it recovers from a crash."""
@@ -200,7 +214,13 @@ class _Cluster:
             output.seek(0)
             said = output.read().strip()
         if done.returncode and not (failing_with and failing_with in said):
-            raise EmbeddedFailure(f"{program} failed: {said[-2000:]} (the server's log: {self._log})")
+            raise EmbeddedFailure(f"{program} failed: {said[-1000:]}\n{self._last_log_lines()}")
+
+    def _last_log_lines(self) -> str:
+        if not self._log.exists():
+            return ""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+        return "\n".join([f"{self._log} ends with:", *lines])
 
 
 def _programs() -> Path:
