@@ -21,9 +21,25 @@ from portevoix.store import embedded
 from portevoix.store.migrate import migrate
 from tests.parts import ManualClock, Server, running_app
 
+#: How a skip says that its program cannot be had from Debian's packages.
+NOT_ON_DEBIAN = "Debian has no package for it"
+
 PEPPER = "the pepper of the tests"
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail if a test was skipped for want of a program")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that must be whole; a program that Debian does not have is no reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and isinstance(reporter, pytest.TerminalReporter):
+        reasons = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+        if any(NOT_ON_DEBIAN not in reason for reason in reasons):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True, scope="session")
