@@ -26,7 +26,7 @@ from portevoix.ports import Clock, House
 from portevoix.settings import Settings
 from portevoix.store import embedded
 from portevoix.store.accounts import PostgresAccounts
-from portevoix.store.database import Database, open_pool
+from portevoix.store.database import Database, check_url, open_pool
 from portevoix.store.instance import PepperMismatch, agree_on_pepper
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
@@ -60,8 +60,10 @@ def database(settings: Settings) -> Iterator[str]:
 
     Raises:
         EmbeddedFailure: the embedded server does not start.
+        InvalidValue: the operator's connection string is none.
     """
     if settings.database_url:
+        check_url(settings.database_url)
         yield settings.database_url
     else:
         with embedded.running(settings.data) as url:
@@ -166,6 +168,7 @@ def _write_once(path: Path, text: str) -> None:
 
 def app() -> ASGIApp:
     """Make the application of a worker process, from its environment: what granian calls."""
+    os.setpgrp()  # Ctrl-C is the server's, which tells its workers; told twice, granian may wait for ever
     settings = Settings.read(os.environ)
     logs.set_up(settings.log_level, settings.log_format)
     return application(settings)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
 
-#: The variable by which prometheus_client shares figures between processes; it must be set before they start.
+#: The variable by which prometheus_client shares figures between processes. It is read when that library is
+#: imported, so that this module imports it in the worker processes alone.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+#: Prometheus' text format.
+CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -21,6 +24,8 @@ class HttpMetrics:
     """Requests answered, by route, method and status, and how long they took."""
 
     def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Histogram
+
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "portevoix_http_requests",
@@ -54,6 +59,9 @@ class HttpMetrics:
 
     def render(self) -> bytes:
         """Write the figures of all worker processes in Prometheus' text format."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
         if SHARED_FOLDER not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()

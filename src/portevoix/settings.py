@@ -106,10 +106,19 @@ class Settings:
         return self.limits == "shared" or (self.limits == "auto" and self.workers > 1)
 
 
+#: What else is read of the environment: where the file is, and what the client's commands take.
+OTHERS = frozenset({"CONFIG", "KEY", "URL"})
+
 #: Every setting by its name, in order.
 SETTINGS: dict[str, About] = {
     name: hint.__metadata__[0] for name, hint in get_type_hints(Settings, include_extras=True).items()
 }
+
+
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like settings, but that nobody reads."""
+    known = {PREFIX + name for name in OTHERS} | {PREFIX + name.upper() for name in SETTINGS}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
 def _read_file(environment: Mapping[str, str]) -> dict[str, str]:
@@ -122,10 +131,10 @@ def _read_file(environment: Mapping[str, str]) -> dict[str, str]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise InvalidValue(f"{path}: {problem}") from None
-    unknown = sorted(set(table) - set(SETTINGS))
-    if unknown:
-        raise InvalidValue(f"{path}: nobody knows {', '.join(unknown)}")
-    return {name: str(value) for name, value in table.items()}
+    strangers = sorted(set(table) - set(SETTINGS))
+    if strangers:
+        raise InvalidValue(f"{path}: nobody knows {', '.join(strangers)}")
+    return {name: " ".join(map(str, value)) if isinstance(value, list) else str(value) for name, value in table.items()}
 
 
 def _number(smallest: int, largest: int, text: str) -> int:

@@ -90,6 +90,20 @@ async def low_balance(house: House, account: AccountRef, threshold: str) -> None
     click.echo(f"{account}: " + ("no threshold" if micros is None else f"an event below {format_euros(micros)} €"))
 
 
+@command.command()
+@click.argument("account", type=ACCOUNT)
+@json_option
+@on_house
+async def events(house: House, account: AccountRef, as_json: bool) -> None:
+    """List what happened to an account, such as credit.low, oldest first."""
+    found = [event async for event in accounts.events(house, account)]
+    rows = [(event.at.isoformat(timespec="seconds"), event.type, dict(event.data)) for event in found]
+    if as_json:
+        print_json([dict(zip(("at", "type", "data"), row, strict=True)) for row in rows])
+    else:
+        print_table(("at", "type", "data"), list(rows))
+
+
 _COLUMNS = ("account", "name", "state", "available", "held", "parent", "tariff")
 
 

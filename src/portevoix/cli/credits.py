@@ -23,7 +23,7 @@ def command(key: str, url: str, timeout: float, as_json: bool) -> None:
             credit = voice.credits()
     except VoicePartnerError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(json.dumps(_shown(credit), indent=2) if as_json else _table(credit))
+    click.echo(json.dumps(_shown(credit), ensure_ascii=False, indent=2) if as_json else _table(credit))
 
 
 def _shown(credit: Credit) -> dict[str, str | int | None]:

@@ -30,13 +30,18 @@ START_TIMEOUT_S = 60
 def command(host: str | None, port: str | None, data: Path | None) -> None:
     """Start a server with a demo account and 100 € of sandbox credit; a second start keeps the data."""
     settings = read_settings(host=host, port=port, data=data)
-    click.echo(f"==> starting the embedded PostgreSQL in {settings.data}")
+    where = "using your PostgreSQL" if settings.database_url else f"starting the embedded PostgreSQL in {settings.data}"
+    click.echo(f"==> {where}")
     with told_errors(), bootstrap.database(settings) as url:
         bootstrap.prepare(url)
         key = asyncio.run(_demo_key(settings, url))
-        click.echo("==> starting the server")
-        serve(settings, lambda: threading.Thread(target=_welcome, args=(settings, key), daemon=True).start())
+        serve(settings, lambda: _announce(settings, key))
     click.echo("==> stopped; the data stays in " + str(settings.data))
+
+
+def _announce(settings: Settings, key: str) -> None:
+    click.echo("==> starting the server")
+    threading.Thread(target=_welcome, args=(settings, key), daemon=True).start()
 
 
 async def _demo_key(settings: Settings, url: str) -> str:

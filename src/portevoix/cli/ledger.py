@@ -15,8 +15,8 @@ from portevoix.ports import House
 from portevoix.service import credit
 
 COLUMNS = (
-    "transfer", "at", "kind", "amount", "available_change", "held_change", "available_after", "hold", "reason",
-    "idempotency_key",
+    "transfer", "at", "kind", "amount", "available_change", "held_change", "available_after", "hold", "counterpart",
+    "reason", "idempotency_key",
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def _cells(line: StatementLine) -> tuple[object, ...]:
         format_euros(line.held_change_micros),
         format_euros(line.available_after_micros),
         line.hold_id,
+        line.counterpart,
         line.reason,
         line.idempotency_key,
     )

@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import structlog
 
 from portevoix import bootstrap, logs
 from portevoix.domain.errors import DomainError
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.money import parse_euros
-from portevoix.settings import Settings
+from portevoix.settings import Settings, unknown
 
 Parsed = TypeVar("Parsed")
 
 CONNECTIONS = 2
+
+log = structlog.get_logger(__name__)
 
 
 class Euros(click.ParamType[int]):
@@ -79,6 +82,8 @@ def read_settings(**flags: object) -> Settings:
     with told_errors():
         settings = Settings.read(os.environ, **flags)
     logs.set_up(settings.log_level, settings.log_format)
+    for name in unknown(os.environ):
+        log.warning("setting_unknown", name=name)
     return settings
 
 

@@ -34,7 +34,7 @@ async def show(house: House, name: str | None) -> None:
 async def list_tariffs(house: House, as_json: bool) -> None:
     """List the tariffs and their revisions."""
     rows = [
-        (name, "yes" if is_default else "no", effective_from.isoformat(), rates)
+        (name, is_default, effective_from.isoformat(), rates)
         for name, is_default, effective_from, rates in await tariffs.list_tariffs(house)
     ]
     header = ("tariff", "default", "effective_from", "rates")

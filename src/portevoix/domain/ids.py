@@ -39,7 +39,7 @@ def parse_public_id(text: str, kind: str) -> str:
         InvalidValue: not an id of this kind.
     """
     if not _PUBLIC_ID.fullmatch(text) or not text.startswith(f"{kind}_"):
-        raise InvalidValue(f"not an {kind} id: {text[:40]!r}")
+        raise InvalidValue(f"not {'an account' if kind == 'acct' else 'a key'} id: {text[:40]!r} ({kind}_…)")
     return text
 
 

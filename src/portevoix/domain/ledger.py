@@ -176,6 +176,7 @@ class StatementLine:
         amount_micros: always above 0; ``kind`` tells the direction.
         available_change_micros: signed, what it did to the available credit.
         held_change_micros: signed, what it did to the held credit.
+        counterpart: the other account of an allotment.
     """
 
     transfer_id: int
@@ -186,6 +187,7 @@ class StatementLine:
     held_change_micros: int
     available_after_micros: int
     hold_id: int | None
+    counterpart: str | None
     reason: str | None
     idempotency_key: str | None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from portevoix.domain.account import Account, KeyTerms, State, parse_name
+from portevoix.domain.account import Account, Event, KeyTerms, State, parse_name
 from portevoix.domain.ids import AccountRef, Mode, public_id
 from portevoix.domain.ledger import PAID, Kind
+from portevoix.domain.money import positive
 from portevoix.ports import House
 from portevoix.service.keys import make_key
 
@@ -62,5 +64,17 @@ async def change_state(house: House, account: AccountRef, state: State) -> None:
 
 
 async def watch_balance(house: House, account: AccountRef, threshold_micros: int | None) -> None:
-    """Have an event recorded when the available credit falls below a threshold. Raises NotFound."""
+    """Have an event recorded when the available credit falls below a threshold. Raises NotFound, InvalidValue."""
+    if threshold_micros is not None:
+        positive(threshold_micros)
     await house.accounts.set_low_balance(account, threshold_micros)
+
+
+async def events(house: House, account: AccountRef) -> AsyncIterator[Event]:
+    """Read what happened to an account, oldest first. Raises NotFound."""
+    found = await house.accounts.find(account)
+    after_id = 0
+    while page := await house.accounts.events(found.id, after_id):
+        for event in page:
+            yield event
+        after_id = page[-1].id

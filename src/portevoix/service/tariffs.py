@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from portevoix.domain.account import Access, parse_name
-from portevoix.domain.ids import AccountRef, parse_public_id
+from portevoix.domain.errors import InvalidValue
+from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.tariff import RateTable, Tariff
 from portevoix.domain.tariff_file import parse_rates
 from portevoix.ports import House
@@ -42,8 +43,10 @@ async def list_tariffs(house: House) -> Sequence[tuple[str, bool, datetime, int]
 
 
 async def assign_tariff(house: House, account: AccountRef, tariff: str | None) -> None:
-    """Give an account its own tariff, in both modes; ``None`` for the default alone. Raises NotFound."""
-    await house.tariffs.assign(parse_public_id(account.public_id, "acct"), tariff)
+    """Give an account its own tariff, in both modes; ``None`` for the default alone. Raises NotFound, InvalidValue."""
+    if account.mode is not Mode.LIVE:
+        raise InvalidValue("a tariff is for an account in both modes: name the account without /sandbox")
+    await house.tariffs.assign(account.public_id, tariff)
 
 
 async def tariff_of(house: House, access: Access) -> Tariff:

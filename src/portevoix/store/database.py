@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg import conninfo, errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from portevoix.domain.errors import InvalidValue, Unavailable
@@ -86,6 +86,14 @@ def faults() -> Iterator[None]:
         raise
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as fault:
         raise Unavailable("the database cannot be reached") from fault
+
+
+def check_url(url: str) -> None:
+    """Check a connection string before it is used. Raises InvalidValue, without its text: it may hold a password."""
+    try:
+        conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise InvalidValue("PORTEVOIX_DATABASE_URL is not a PostgreSQL connection string") from None
 
 
 @asynccontextmanager

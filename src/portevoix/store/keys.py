@@ -67,8 +67,8 @@ class PostgresKeys:
             row = await (await connection.execute(SQL["expire_key"], values)).fetchone()
         if row is None:
             raise NotFound(f"there is no valid key {key}")
-        account_id, name, scopes, allowed = row
-        return account_id, KeyTerms(name, _scopes(tuple(scopes)), _networks(allowed))
+        account_id, name, scopes, allowed, would_expire_at = row
+        return account_id, KeyTerms(name, _scopes(tuple(scopes)), _networks(allowed), would_expire_at)
 
     async def access(self, digest: bytes) -> Access | None:
         """Read what a valid key leads to; concurrent lookups share a round trip."""

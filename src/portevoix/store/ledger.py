@@ -106,6 +106,7 @@ class PostgresLedger:
                 "account_id": receiver_id,
                 "transfer_id": posted.transfer_id,
                 "amount": amount_micros,
+                "reason": reason,
                 "at": at,
             }
             await connection.execute(SQL["receive_allotment"], values)

@@ -62,7 +62,10 @@ def migrate(url: str) -> list[str]:
         for name, sql in migrations():
             sha256 = hashlib.sha256(sql.encode()).hexdigest()
             if known.get(name, sha256) != sha256:
-                raise MigrationChanged(f"migration {name} was applied with another text")
+                raise MigrationChanged(
+                    f"migration {name} was applied with another text: this database was made by another version; "
+                    "use that version, or another data folder"
+                )
             if name in known:
                 continue
             with connection.transaction():

@@ -11,9 +11,11 @@ OPERATIONS: tuple[Operation, ...] = (ME,)
 
 
 def routes(guard: Guard) -> list[Route]:
-    """Make the routes of the v1 API."""
-    return [
-        Route(path, Endpoint(operation, path, guard), methods=[operation.method])
-        for operation in OPERATIONS
-        for path in operation.paths
-    ]
+    """Make the routes of the v1 API; a path whose key was left empty is told that it lacks one."""
+    made = []
+    for operation in OPERATIONS:
+        for path in operation.paths:
+            endpoint = Endpoint(operation, path, guard)
+            places = dict.fromkeys((path, path.removesuffix("{apiKey}")))
+            made += [Route(place, endpoint, methods=[operation.method]) for place in places]
+    return made

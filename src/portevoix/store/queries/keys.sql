@@ -14,10 +14,11 @@ ORDER BY k.id;
 UPDATE api_key SET revoked_at = coalesce(revoked_at, %(at)s) WHERE public_id = %(key)s RETURNING id;
 
 -- name: expire_key
--- Never lengthens a key's life.
-UPDATE api_key SET expires_at = least(expires_at, %(expires_at)s)
-WHERE public_id = %(key)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(at)s)
-RETURNING account_id, name, scopes, allowed::text[] AS allowed;
+-- Never lengthens a key's life; tells when it would have ended.
+UPDATE api_key k SET expires_at = least(k.expires_at, %(expires_at)s)
+FROM (SELECT id, expires_at FROM api_key WHERE public_id = %(key)s FOR NO KEY UPDATE) before
+WHERE k.id = before.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(at)s)
+RETURNING k.account_id, k.name, k.scopes, k.allowed::text[] AS allowed, before.expires_at;
 
 -- name: touch_keys
 UPDATE api_key k SET last_used_at = greatest(k.last_used_at, u.at)

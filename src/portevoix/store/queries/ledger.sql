@@ -95,8 +95,9 @@ WITH sent AS MATERIALIZED (
         next_expiry_at = least(next_expiry_at, (SELECT min(expires_at) FROM sent))
     WHERE id = %(account_id)s RETURNING id, available_micros
 ), posted AS (
-    INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, counterpart_id, at)
-    SELECT id, 'allotment_in', %(amount)s, available_micros, %(transfer_id)s, %(at)s FROM balance RETURNING id, account_id
+    INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, counterpart_id, reason, at)
+    SELECT id, 'allotment_in', %(amount)s, available_micros, %(transfer_id)s, %(reason)s, %(at)s FROM balance
+    RETURNING id, account_id
 )
 INSERT INTO credit_grant (account_id, transfer_id, kind, amount_micros, remaining_micros, expires_at)
 SELECT p.account_id, p.id, s.kind, s.amount_micros, s.amount_micros, s.expires_at FROM posted p CROSS JOIN sent s;
@@ -108,11 +109,17 @@ SELECT id, parent_id FROM account WHERE id = ANY(%(accounts)s::bigint[]);
 SELECT account_id FROM hold WHERE id = %(hold_id)s;
 
 -- name: statement
-SELECT t.id, t.at, t.kind::text, t.amount_micros,
-    coalesce(sum(p.change_micros) FILTER (WHERE p.side = 'available'), 0)::bigint AS available_change_micros,
-    coalesce(sum(p.change_micros) FILTER (WHERE p.side = 'held'), 0)::bigint AS held_change_micros,
-    t.available_after_micros, t.hold_id, t.reason,
-    coalesce(t.idempotency_key, min(h.idempotency_key) FILTER (WHERE t.kind = 'reserve')) AS idempotency_key
-FROM transfer t JOIN posting p ON p.transfer_id = t.id LEFT JOIN hold h ON h.id = t.hold_id
+SELECT t.id, t.at, t.kind::text, t.amount_micros, p.available_change_micros, p.held_change_micros, t.available_after_micros,
+    t.hold_id, a.public_id AS counterpart, t.reason,
+    coalesce(t.idempotency_key, CASE t.kind WHEN 'reserve' THEN h.idempotency_key END) AS idempotency_key
+FROM transfer t
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(change_micros) FILTER (WHERE side = 'available'), 0)::bigint AS available_change_micros,
+        coalesce(sum(change_micros) FILTER (WHERE side = 'held'), 0)::bigint AS held_change_micros
+    FROM posting WHERE transfer_id = t.id) p
+LEFT JOIN hold h ON h.id = t.hold_id
+LEFT JOIN transfer sent ON sent.id = t.counterpart_id
+LEFT JOIN transfer received ON received.counterpart_id = t.id
+LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.account_id = %(account_id)s AND t.id > %(after_id)s
-GROUP BY t.id ORDER BY t.id LIMIT %(most)s;
+ORDER BY t.id LIMIT %(most)s;
