@@ -110,6 +110,15 @@ def test_a_transfer_is_never_changed(url: str, statement: str) -> None:
             connection.execute(statement)
 
 
+@pytest.mark.parametrize("table", ["account", "hold", "credit_grant", "draw"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
+def test_what_the_ledger_stands_on_is_never_deleted(url: str, table: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(A_LEDGER)
+        with pytest.raises(errors.RestrictViolation):
+            connection.execute(statement.format(table))
+
+
 @pytest.mark.parametrize("statement", ["UPDATE rate SET price_micros = 1", "DELETE FROM tariff_revision"])
 def test_a_tariff_revision_is_never_changed(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection, pytest.raises(errors.RestrictViolation):

@@ -108,3 +108,22 @@ ORDER BY a.id;
 SELECT 'transfer ' || transfer_id AS row, format('its sides add up to %s', sum(change_micros)) AS detail
 FROM posting GROUP BY transfer_id HAVING sum(change_micros) <> 0
 ORDER BY transfer_id;
+
+-- name: row_has_its_parents
+SELECT 'hold ' || h.id AS row, format('there is no account %s', h.account_id) AS detail
+FROM hold h WHERE NOT EXISTS (SELECT FROM account a WHERE a.id = h.account_id)
+UNION ALL
+SELECT 'transfer ' || t.id, format('there is no account %s', t.account_id)
+FROM transfer t WHERE NOT EXISTS (SELECT FROM account a WHERE a.id = t.account_id)
+UNION ALL
+SELECT 'transfer ' || t.id, format('there is no hold %s', t.hold_id)
+FROM transfer t WHERE t.hold_id IS NOT NULL AND NOT EXISTS (SELECT FROM hold h WHERE h.id = t.hold_id)
+UNION ALL
+SELECT 'draw on grant ' || d.grant_id, 'there is no such grant'
+FROM draw d WHERE NOT EXISTS (SELECT FROM credit_grant g WHERE g.id = d.grant_id)
+UNION ALL
+SELECT 'draw on grant ' || d.grant_id, format('there is no hold %s', d.hold_id)
+FROM draw d WHERE d.hold_id IS NOT NULL AND NOT EXISTS (SELECT FROM hold h WHERE h.id = d.hold_id)
+UNION ALL
+SELECT 'draw on grant ' || d.grant_id, format('there is no transfer %s', d.transfer_id)
+FROM draw d WHERE d.transfer_id IS NOT NULL AND NOT EXISTS (SELECT FROM transfer t WHERE t.id = d.transfer_id);

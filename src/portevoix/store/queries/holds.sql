@@ -14,13 +14,19 @@ WITH asked AS MATERIALIZED (
     FROM unnest(%(account_ids)s::bigint[], %(amounts)s::bigint[], %(keys)s::text[])
         WITH ORDINALITY AS a (account_id, amount_micros, idempotency_key, ord)
     ORDER BY account_id, idempotency_key, ord
-), fresh AS MATERIALIZED (
-    SELECT k.account_id, k.idempotency_key, k.amount_micros, a.available_micros,
-        (sum(k.amount_micros) OVER (PARTITION BY k.account_id ORDER BY k.ord))::bigint AS upto_micros
-    FROM asked k JOIN account a ON a.id = k.account_id AND a.state = 'active'
-    WHERE NOT EXISTS (SELECT FROM hold h WHERE h.account_id = k.account_id AND h.idempotency_key = k.idempotency_key)
-), granted AS MATERIALIZED (
-    SELECT * FROM fresh WHERE upto_micros <= available_micros
+), known AS MATERIALIZED ( -- lateral, so that each is looked up by its index, however large the tables are
+    SELECT k.*, a.state, a.available_micros, before.hold_id, before.held_micros, before.after_micros
+    FROM asked k
+    LEFT JOIN LATERAL (SELECT state, available_micros FROM account WHERE id = k.account_id LIMIT 1) a ON true
+    LEFT JOIN LATERAL (
+        SELECT h.id AS hold_id, h.amount_micros AS held_micros, (
+            SELECT t.available_after_micros FROM transfer t WHERE t.hold_id = h.id AND t.kind = 'reserve') AS after_micros
+        FROM hold h WHERE h.account_id = k.account_id AND h.idempotency_key = k.idempotency_key LIMIT 1) before ON true
+), running AS MATERIALIZED (
+    SELECT *, (sum(amount_micros) OVER (PARTITION BY account_id ORDER BY ord))::bigint AS upto_micros
+    FROM known WHERE hold_id IS NULL AND state = 'active'
+), granted AS MATERIALIZED ( -- with the number of its hold, so that nothing needs to be matched afterwards
+    SELECT *, nextval('hold_id_seq') AS new_hold_id FROM running WHERE upto_micros <= available_micros
 ), spent AS MATERIALIZED (
     SELECT account_id, max(upto_micros) AS spent_micros FROM granted GROUP BY account_id
 ), balance AS (
@@ -29,43 +35,40 @@ WITH asked AS MATERIALIZED (
 ), line AS MATERIALIZED ( -- the account's grants laid end to end, the earliest expiry first
     SELECT g.id AS grant_id, g.account_id, s.spent_micros, g.remaining_micros,
         (sum(g.remaining_micros) OVER (PARTITION BY g.account_id ORDER BY g.expires_at, g.id))::bigint AS upto_micros
-    FROM credit_grant g JOIN spent s ON s.account_id = g.account_id WHERE g.remaining_micros > 0
+    FROM spent s CROSS JOIN LATERAL (
+        SELECT id, account_id, remaining_micros, expires_at FROM credit_grant
+        WHERE account_id = s.account_id AND remaining_micros > 0 OFFSET 0) g
 ), drained AS (
     UPDATE credit_grant g SET remaining_micros = g.remaining_micros
         - (least(l.upto_micros, l.spent_micros) - (l.upto_micros - l.remaining_micros))
     FROM line l WHERE g.id = l.grant_id AND l.upto_micros - l.remaining_micros < l.spent_micros
 ), opened AS (
-    INSERT INTO hold (account_id, idempotency_key, amount_micros, created_at)
-    SELECT account_id, idempotency_key, amount_micros, %(at)s FROM granted ORDER BY account_id, upto_micros
-    RETURNING id, account_id, idempotency_key
+    INSERT INTO hold (id, account_id, idempotency_key, amount_micros, created_at) OVERRIDING SYSTEM VALUE
+    SELECT new_hold_id, account_id, idempotency_key, amount_micros, %(at)s FROM granted
 ), drawn AS (
     INSERT INTO draw (grant_id, hold_id, amount_micros)
-    SELECT l.grant_id, o.id, least(l.upto_micros, g.upto_micros)
+    SELECT l.grant_id, g.new_hold_id, least(l.upto_micros, g.upto_micros)
         - greatest(l.upto_micros - l.remaining_micros, g.upto_micros - g.amount_micros)
-    FROM granted g
-    JOIN opened o ON o.account_id = g.account_id AND o.idempotency_key = g.idempotency_key
-    JOIN line l ON l.account_id = g.account_id
+    FROM granted g JOIN line l ON l.account_id = g.account_id
         AND l.upto_micros > g.upto_micros - g.amount_micros AND l.upto_micros - l.remaining_micros < g.upto_micros
 ), posted AS (
     INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, hold_id, at)
-    SELECT g.account_id, 'reserve', g.amount_micros, g.available_micros - g.upto_micros, o.id, %(at)s
-    FROM granted g JOIN opened o ON o.account_id = g.account_id AND o.idempotency_key = g.idempotency_key
-    ORDER BY g.account_id, g.upto_micros
+    SELECT account_id, 'reserve', amount_micros, available_micros - upto_micros, new_hold_id, %(at)s
+    FROM granted ORDER BY account_id, upto_micros
 )
-SELECT k.account_id, k.idempotency_key,
-    CASE WHEN h.id IS NOT NULL THEN 'repeated' WHEN o.id IS NOT NULL THEN 'held'
-        WHEN a.id IS NULL THEN 'unknown' WHEN a.state <> 'active' THEN a.state
-        WHEN k.amount_micros <= a.available_micros - coalesce(s.spent_micros, 0) THEN 'waiting'
-        ELSE 'refused' END AS outcome,
-    coalesce(h.id, o.id) AS hold_id, coalesce(h.amount_micros, k.amount_micros) AS held_micros,
-    coalesce(t.available_after_micros, g.available_micros - g.upto_micros, 0) AS available_after_micros
-FROM asked k
-LEFT JOIN account a ON a.id = k.account_id
-LEFT JOIN spent s ON s.account_id = k.account_id
-LEFT JOIN granted g ON g.account_id = k.account_id AND g.idempotency_key = k.idempotency_key
-LEFT JOIN opened o ON o.account_id = k.account_id AND o.idempotency_key = k.idempotency_key
-LEFT JOIN hold h ON h.account_id = k.account_id AND h.idempotency_key = k.idempotency_key
-LEFT JOIN transfer t ON t.hold_id = h.id AND t.kind = 'reserve';
+SELECT account_id, idempotency_key, 'held' AS outcome, new_hold_id AS hold_id, amount_micros AS held_micros,
+    available_micros - upto_micros AS after_micros
+FROM granted
+UNION ALL
+SELECT account_id, idempotency_key, 'repeated', hold_id, held_micros, after_micros FROM known WHERE hold_id IS NOT NULL
+UNION ALL
+SELECT r.account_id, r.idempotency_key,
+    CASE WHEN r.amount_micros <= r.available_micros - coalesce(s.spent_micros, 0) THEN 'waiting' ELSE 'refused' END,
+    NULL, r.amount_micros, NULL
+FROM running r LEFT JOIN spent s ON s.account_id = r.account_id WHERE r.upto_micros > r.available_micros
+UNION ALL
+SELECT account_id, idempotency_key, coalesce(state, 'unknown'), NULL, amount_micros, NULL
+FROM known WHERE hold_id IS NULL AND state IS DISTINCT FROM 'active';
 
 -- name: resolve
 -- A batch of holds ended: each settles what was used of it and releases the rest, once.
@@ -76,7 +79,9 @@ WITH asked AS MATERIALIZED (
 ), ended AS MATERIALIZED (
     SELECT h.id, h.account_id, h.amount_micros, k.used_micros, h.amount_micros - k.used_micros AS back_micros, k.ord,
         (a.available_micros + sum(h.amount_micros - k.used_micros) OVER (PARTITION BY h.account_id ORDER BY k.ord))::bigint AS after_micros
-    FROM asked k JOIN hold h ON h.id = k.hold_id JOIN account a ON a.id = h.account_id
+    FROM asked k
+    CROSS JOIN LATERAL (SELECT * FROM hold WHERE id = k.hold_id LIMIT 1) h -- by its index, however large the table is
+    JOIN account a ON a.id = h.account_id
     WHERE h.settled_micros IS NULL AND k.used_micros <= h.amount_micros
 ), line AS MATERIALIZED ( -- a hold's draws laid end to end: what was used comes from the earliest expiry
     SELECT d.grant_id, d.hold_id, d.amount_micros, e.used_micros, g.account_id, g.expires_at,
@@ -117,4 +122,6 @@ SELECT k.hold_id,
     h.amount_micros, coalesce(h.settled_micros, k.used_micros) AS settled_micros,
     coalesce(e.after_micros, (SELECT t.available_after_micros FROM transfer t
         WHERE t.hold_id = h.id AND t.kind IN ('settle', 'release') ORDER BY t.id DESC LIMIT 1)) AS available_after_micros
-FROM asked k LEFT JOIN hold h ON h.id = k.hold_id LEFT JOIN ended e ON e.id = k.hold_id;
+FROM asked k
+LEFT JOIN LATERAL (SELECT * FROM hold WHERE id = k.hold_id LIMIT 1) h ON true
+LEFT JOIN ended e ON e.id = k.hold_id;
