@@ -20,7 +20,9 @@ from portevoix import logs
 from portevoix.api.answer import Answer
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.limits import LocalLimits, LocalThenShared
+from portevoix.api.trace import Observer
 from portevoix.domain.errors import DomainError
+from portevoix.logs import AccessLog
 from portevoix.metrics import CONTENT_TYPE, HttpMetrics
 from portevoix.ports import Clock, House
 from portevoix.settings import Settings
@@ -182,6 +184,9 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     """
     clock = clock or SystemClock()
     metrics = HttpMetrics()
+    observers: list[Observer] = [metrics]
+    if settings.log_level in ("debug", "info"):
+        observers.append(AccessLog(settings.log_format))
     rules = Rules(
         allowed=settings.allowed,
         wrong_key=settings.limit_wrong_key,
@@ -200,7 +205,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
                 yield Doorstep(opened.house, limits, opened.database.answers)
             await opened.keys.keep_last_used()
 
-    return build(doorstep, rules, metrics, lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()))
+    return build(doorstep, rules, observers, lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()))
 
 
 async def _maintain(opened: Opened, limits: SharedLimits) -> None:

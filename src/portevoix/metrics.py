@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portevoix.api.trace import Answered
+
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
 
@@ -43,12 +45,9 @@ class HttpMetrics:
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
-    def observe(self, method: str, route: str, status: int, duration_s: float) -> None:
-        """Count one answered request.
-
-        Args:
-            route: the template, never the path: a path may hold a key.
-        """
+    def observe(self, request: Answered) -> None:
+        """Count one answered request."""
+        method, route, status, duration_s, *_ = request
         place = (method, route, status)
         counter = self._counters.get(place)
         if counter is None:

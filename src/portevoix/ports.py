@@ -22,7 +22,7 @@ from portevoix.domain.ledger import (
     Violation,
 )
 from portevoix.domain.limit import Allowance, Limit
-from portevoix.domain.tariff import Rate, RateTable
+from portevoix.domain.tariff import Rate, RateTable, Tariff
 
 
 class Clock(Protocol):
@@ -112,8 +112,8 @@ class Tariffs(Protocol):
     async def import_revision(self, name: str, effective_from: datetime, rates: Sequence[Rate]) -> int:
         """Keep rates as a tariff's revision from a date on. Raises AlreadyExists (a revision of that date)."""
 
-    async def table(self, revision: int) -> RateTable:
-        """Read one revision; it never changes. Raises NotFound."""
+    async def tariff(self, own: int | None, default: int | None) -> Tariff:
+        """Put together what an account pays, of its own revision and the default's. Raises NotFound."""
 
     async def in_force(self, name: str | None) -> RateTable:
         """Read the revision of a tariff in force now, the default's where no name is given. Raises NotFound."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
 from starlette.types import Scope
@@ -22,7 +23,7 @@ class Proxies:
     def client(self, scope: Scope) -> Address | None:
         """Return the nearest address that is no trusted proxy; ``None`` where there is none to believe."""
         peer = scope.get("client")
-        address = parse_address(peer[0]) if peer else None
+        address = _peer_address(peer[0]) if peer else None
         if not self._trusted or not is_within(address, self._trusted):
             return address
         hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
@@ -33,6 +34,9 @@ class Proxies:
             if not is_within(address, self._trusted):
                 break
         return address
+
+
+_peer_address = lru_cache(maxsize=4096)(parse_address)  # the same few clients and proxies, again and again
 
 
 def limited_as(address: Address | None) -> str:

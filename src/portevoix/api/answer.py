@@ -15,7 +15,6 @@ Headers = tuple[tuple[bytes, bytes], ...]
 _COMMON: Headers = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
 )
 
 
@@ -29,7 +28,8 @@ class Answer:
     headers: Headers = ()
 
     async def send(self, scope: Scope, send: Send) -> None:
-        """Send the answer; to HEAD, without its body."""
+        """Send the answer; to HEAD, without its body. The request's trace is told of its status."""
+        scope["portevoix.trace"].status = self.status
         headers = [
             (b"content-type", self.content_type),
             (b"content-length", b"%d" % len(self.body)),

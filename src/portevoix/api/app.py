@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -59,14 +59,14 @@ class Rules:
 def build(
     open_house: Callable[[], AbstractAsyncContextManager[Doorstep]],
     rules: Rules,
-    observer: Observer,
+    observers: Sequence[Observer],
     figures: Callable[[], Answer],
 ) -> ASGIApp:
     """Put the door together.
 
     Args:
         open_house: opened when the server starts, closed when it has answered its last request.
-        observer: counts answered requests.
+        observers: are told of each answered request.
         figures: the answer of ``/metrics``.
     """
     door = _Door()
@@ -78,7 +78,7 @@ def build(
             yield
 
     door.router = Router(redirect_slashes=False, lifespan=lifespan)
-    return Traced(door, observer, Proxies(rules.trusted_proxies), lambda: _refusal(refusals.DEFECT))
+    return Traced(door, observers, Proxies(rules.trusted_proxies), lambda: _refusal(refusals.DEFECT))
 
 
 class _Door:

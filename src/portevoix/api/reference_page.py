@@ -39,7 +39,7 @@ def render(description: dict[str, Any], base_url: str) -> Answer:
     page = templates.get_template("reference.html").render(
         api=description, base_url=base_url.rstrip("/"), style=_STYLE_PATH
     )
-    return Answer(200, page.encode(), _HTML, (_POLICY,))
+    return Answer(200, page.encode(), _HTML, (_POLICY, (b"referrer-policy", b"no-referrer")))
 
 
 def style() -> Answer:

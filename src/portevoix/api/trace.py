@@ -1,14 +1,14 @@
-"""What is told of each request: one log line and its metrics, with the route's template, never the path."""
+"""What is told of each request, to logs and metrics: the route's template, never the path."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portevoix.api.address import Proxies
 from portevoix.api.answer import Answer
@@ -17,14 +17,30 @@ from portevoix.domain.account import Address
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "(none)"
 
-access_log = structlog.get_logger("portevoix.access")
+log = structlog.get_logger("portevoix.api")
 
 
 class Observer(Protocol):
-    """Counts answered requests."""
+    """Is told of answered requests."""
 
-    def observe(self, method: str, route: str, status: int, duration_s: float) -> None:
-        """Count one."""
+    def observe(self, request: Answered) -> None:
+        """Take note of one."""
+
+
+class Answered(NamedTuple):
+    """An answered request, as logs and metrics tell it.
+
+    Args:
+        method: of HTTP; ``OTHER`` for one that nobody knows.
+        route: the template of the path that matched, never the path: it may hold a key.
+    """
+
+    method: str
+    route: str
+    status: int
+    duration_s: float
+    address: Address | None
+    account_id: int | None
 
 
 @dataclass(slots=True)
@@ -33,6 +49,7 @@ class Trace:
 
     Args:
         route: the template of the path that matched.
+        status: of the answer, once one is on its way.
     """
 
     address: Address | None
@@ -52,14 +69,16 @@ class Traced:
 
     Args:
         app: what answers.
-        observer: counts the answers.
+        observers: are told of each answer.
         proxies: tells the client's address.
         on_defect: the answer to a request that failed through our fault.
     """
 
-    def __init__(self, app: ASGIApp, observer: Observer, proxies: Proxies, on_defect: Callable[[], Answer]) -> None:
+    def __init__(
+        self, app: ASGIApp, observers: Iterable[Observer], proxies: Proxies, on_defect: Callable[[], Answer]
+    ) -> None:
         self._app = app
-        self._observer = observer
+        self._observers = tuple(observers)
         self._proxies = proxies
         self._on_defect = on_defect
 
@@ -72,34 +91,17 @@ class Traced:
         trace = Trace(self._proxies.client(scope))
         scope["portevoix.trace"] = trace
         try:
-            await self._app(scope, receive, _noting_status(send, trace))
+            await self._app(scope, receive, send)
         except Exception:
-            access_log.exception("request_failed", route=trace.route)
+            log.exception("request_failed", route=trace.route)
             if trace.status:  # too late for another answer
                 raise
-            trace.status = 500
             await self._on_defect().send(scope, send)
         finally:
             self._tell(scope, trace, perf_counter() - began_s)
 
     def _tell(self, scope: Scope, trace: Trace, duration_s: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        self._observer.observe(method, trace.route, trace.status, duration_s)
-        access_log.info(
-            "request",
-            method=method,
-            route=trace.route,
-            status=trace.status,
-            duration_ms=round(duration_s * 1000, 2),
-            address=str(trace.address) if trace.address else None,
-            account=trace.account_id,
-        )
-
-
-def _noting_status(send: Send, trace: Trace) -> Callable[[Message], Awaitable[None]]:
-    async def noting(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            trace.status = message["status"]
-        await send(message)
-
-    return noting
+        request = Answered(method, trace.route, trace.status, duration_s, trace.address, trace.account_id)
+        for observer in self._observers:
+            observer.observe(request)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.money import LARGEST_MICROS
@@ -148,7 +149,7 @@ class RateTable:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tariff:
     """What one account pays: its own rates first, the default's where its own have none.
 
@@ -162,6 +163,15 @@ class Tariff:
         """Find the rate of a product towards a number; ``None`` where it is not sold."""
         rates = (table.rate_for(product, digits) for table in self.tables)
         return next((rate for rate in rates if rate is not None), None)
+
+    @cached_property
+    def in_france(self) -> tuple[Rate | None, Rate | None, Rate | None]:
+        """The rates of a voice SMS to a mobile, of one to a landline, and of a deposit, in France."""
+        return (
+            self.rate_for(Product.VOICE_MOBILE, FRENCH_MOBILE),
+            self.rate_for(Product.VOICE_LANDLINE, FRENCH_LANDLINE),
+            self.rate_for(Product.DEPOSIT, FRENCH_MOBILE),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +191,9 @@ class Buys:
 
 def buys(tariff: Tariff, credit_micros: int) -> Buys:
     """Tell what a credit buys in France; a product that the tariff does not sell counts 0."""
-
-    def seconds(product: Product, digits: str) -> int | None:
-        rate = tariff.rate_for(product, digits)
-        return rate.affordable_s(credit_micros) if rate else 0
-
-    deposit = tariff.rate_for(Product.DEPOSIT, FRENCH_MOBILE)
+    mobile, landline, deposit = tariff.in_france
     return Buys(
-        mobile_s=seconds(Product.VOICE_MOBILE, FRENCH_MOBILE),
-        landline_s=seconds(Product.VOICE_LANDLINE, FRENCH_LANDLINE),
+        mobile_s=mobile.affordable_s(credit_micros) if mobile else 0,
+        landline_s=landline.affordable_s(credit_micros) if landline else 0,
         deposits=deposit.affordable_messages(credit_micros) if deposit else 0,
     )

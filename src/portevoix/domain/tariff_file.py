@@ -13,6 +13,7 @@ from portevoix.domain.tariff import Product, Rate
 HEADER = ("product", "prefix", "price", "connection_fee", "minimum_s", "increment_s")
 REQUIRED = frozenset(HEADER[:3])
 MOST_LINES = 100_000
+LONGEST_LINE = 1_000
 
 
 def parse_rates(text: str) -> tuple[Rate, ...]:
@@ -26,26 +27,24 @@ def parse_rates(text: str) -> tuple[Rate, ...]:
     Raises:
         TariffInvalid: every bad line with its number; none is taken where one is bad.
     """
-    lines = text.removeprefix("\ufeff").splitlines()
-    delimiter = ";" if lines and ";" in lines[0] else ","
-    rows = csv.reader(lines, delimiter=delimiter)
-    header = [name.strip() for name in next(rows, [])]
-    _check_header(header)
+    lines = text.removeprefix("\ufeff").splitlines() or [""]
+    if len(lines) > MOST_LINES:
+        raise TariffInvalid([(MOST_LINES + 1, f"a tariff has at most {MOST_LINES} lines")])
+    delimiter = ";" if ";" in lines[0] else ","
+    header = _header(lines[0], delimiter)
     rates: dict[tuple[Product, str], Rate] = {}
     problems: list[tuple[int, str]] = []
-    for row in rows:
-        if not any(cell.strip() for cell in row):
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip(f' \t"{delimiter}'):
             continue
-        if rows.line_num > MOST_LINES:
-            raise TariffInvalid([(rows.line_num, f"a tariff has at most {MOST_LINES} lines")])
         try:
-            rate = _parse_row(header, row, decimal_comma=delimiter == ";")
+            rate = _parse_row(header, _cells(line, delimiter), decimal_comma=delimiter == ";")
         except InvalidValue as problem:
-            problems.append((rows.line_num, problem.message))
+            problems.append((number, problem.message))
             continue
         place = (rate.product, rate.prefix)
         if place in rates:
-            problems.append((rows.line_num, f"{rate.product} to {rate.prefix} was priced on a line before"))
+            problems.append((number, f"{rate.product} to {rate.prefix} was priced on a line before"))
         rates[place] = rate
     if problems:
         raise TariffInvalid(problems)
@@ -65,11 +64,24 @@ def write_rates(rates: Iterable[Rate]) -> str:
     return out.getvalue()
 
 
-def _check_header(header: list[str]) -> None:
-    unknown = [name for name in header if name not in HEADER]
-    missing = sorted(REQUIRED - set(header))
-    if unknown or missing or len(set(header)) != len(header):
+def _header(line: str, delimiter: str) -> list[str]:
+    try:
+        header = [name.strip() for name in _cells(line, delimiter)]
+    except InvalidValue:
+        header = []
+    if set(header) - set(HEADER) or REQUIRED - set(header) or len(set(header)) != len(header):
         raise TariffInvalid([(1, f"the header is {','.join(HEADER)} (the last three optional)")])
+    return header
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Split one line; a cell goes on to no other, so that a quote left open spoils its own line alone."""
+    if len(line) > LONGEST_LINE:
+        raise InvalidValue(f"a line has at most {LONGEST_LINE} characters")
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error as problem:
+        raise InvalidValue(f"not CSV: {problem}") from None
 
 
 def _parse_row(header: list[str], row: list[str], *, decimal_comma: bool) -> Rate:

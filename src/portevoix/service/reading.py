@@ -9,7 +9,6 @@ from portevoix.domain.errors import KeyUnknown
 from portevoix.domain.tariff import Buys, buys
 from portevoix.ports import House
 from portevoix.service.keys import digest
-from portevoix.service.tariffs import tariff_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +33,5 @@ async def find_access(house: House, secret: str) -> Access:
 
 async def read_credit(house: House, access: Access) -> Credit:
     """Tell the credit that a key leads to, and what it buys."""
-    tariff = await tariff_of(house, access)
+    tariff = await house.tariffs.tariff(access.own_revision, access.default_revision)
     return Credit(access.available_micros, buys(tariff, access.available_micros))

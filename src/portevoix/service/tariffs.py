@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from portevoix.domain.account import Access, parse_name
+from portevoix.domain.account import parse_name
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.ids import AccountRef, Mode
-from portevoix.domain.tariff import RateTable, Tariff
+from portevoix.domain.tariff import RateTable
 from portevoix.domain.tariff_file import parse_rates
 from portevoix.ports import House
 
@@ -47,9 +47,3 @@ async def assign_tariff(house: House, account: AccountRef, tariff: str | None) -
     if account.mode is not Mode.LIVE:
         raise InvalidValue("a tariff is for an account in both modes: name the account without /sandbox")
     await house.tariffs.assign(account.public_id, tariff)
-
-
-async def tariff_of(house: House, access: Access) -> Tariff:
-    """Put together what an account pays now: its own rates, then the default's."""
-    ranked = [revision for revision in (access.own_revision, access.default_revision) if revision is not None]
-    return Tariff(tuple([await house.tariffs.table(revision) for revision in ranked]))

@@ -1,20 +1,19 @@
-"""Tariffs in PostgreSQL; a revision that was read stays in memory, since it never changes."""
+"""Tariffs in PostgreSQL; what was read stays in memory, since a revision never changes."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 
 from portevoix.domain.errors import AlreadyExists, NotFound
-from portevoix.domain.tariff import Product, Rate, RateTable
+from portevoix.domain.tariff import Product, Rate, RateTable, Tariff
 from portevoix.ports import Clock
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
 SQL = queries("tariffs")
 
-REVISIONS_KEPT = 256
+TARIFFS_KEPT = 256
 
 
 class PostgresTariffs:
@@ -23,7 +22,7 @@ class PostgresTariffs:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._tables: OrderedDict[int, RateTable] = OrderedDict()
+        self._tariffs: dict[tuple[int | None, int | None], Tariff] = {}
 
     async def import_revision(self, name: str, effective_from: datetime, rates: Sequence[Rate]) -> int:
         """Keep rates as a tariff's revision from a date on; the first tariff ever is the default."""
@@ -49,24 +48,16 @@ class PostgresTariffs:
             await connection.execute(SQL["new_rates"], columns)
         return revision
 
-    async def table(self, revision: int) -> RateTable:
-        """Read one revision."""
-        kept = self._tables.get(revision)
-        if kept is not None:
-            self._tables.move_to_end(revision)
-            return kept
-        async with self._database.connection() as connection:
-            row = await (await connection.execute(SQL["revision"], {"revision": revision})).fetchone()
-            if row is None:
-                raise NotFound(f"there is no tariff revision {revision}")
-            rates = await (await connection.execute(SQL["rates"], {"revision": revision})).fetchall()
-        revision_id, name, effective_from = row
-        priced = tuple(Rate(Product(product), *others) for product, *others in rates)
-        table = RateTable(revision_id, name, effective_from, priced)
-        self._tables[revision] = table
-        if len(self._tables) > REVISIONS_KEPT:
-            self._tables.popitem(last=False)
-        return table
+    async def tariff(self, own: int | None, default: int | None) -> Tariff:
+        """Put together what an account pays; what was put together stays in memory."""
+        kept = self._tariffs.get((own, default))
+        if kept is None:
+            ranked = [revision for revision in (own, default) if revision is not None]
+            kept = Tariff(tuple([await self._table(revision) for revision in ranked]))
+            if len(self._tariffs) >= TARIFFS_KEPT:
+                self._tariffs.clear()
+            self._tariffs[own, default] = kept
+        return kept
 
     async def in_force(self, name: str | None) -> RateTable:
         """Read the revision of a tariff in force now, the default's where no name is given."""
@@ -75,7 +66,7 @@ class PostgresTariffs:
             row = await cursor.fetchone()
         if row is None:
             raise NotFound(f"no revision of tariff {name or '(default)'} is in force")
-        return await self.table(row[0])
+        return await self._table(row[0])
 
     async def revisions(self) -> Sequence[tuple[str, bool, datetime, int]]:
         """List tariffs: name, whether it is the default, effective from, number of rates."""
@@ -93,3 +84,13 @@ class PostgresTariffs:
             cursor = await connection.execute(SQL["assign_tariff"], {"account": account, "tariff": tariff})
             if await cursor.fetchone() is None:
                 raise NotFound(f"there is no account {account}")
+
+    async def _table(self, revision: int) -> RateTable:
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["revision"], {"revision": revision})).fetchone()
+            if row is None:
+                raise NotFound(f"there is no tariff revision {revision}")
+            rates = await (await connection.execute(SQL["rates"], {"revision": revision})).fetchall()
+        revision_id, name, effective_from = row
+        priced = tuple(Rate(Product(product), *others) for product, *others in rates)
+        return RateTable(revision_id, name, effective_from, priced)
