@@ -60,9 +60,10 @@ class Holds:
     async def _reserve_all(self, commands: Sequence[Reserve]) -> list[Held | Exception]:
         outcomes: dict[tuple[int, str], _ReserveRow] = {}
         waiting = commands
-        while waiting:  # again for those alone that a larger one, now refused, kept from their turn
+        while waiting:  # again for those alone that a larger one, now refused, kept from their turn, or lapsed credit
             outcomes |= await self._reserve_once(waiting)
-            waiting = [command for command in waiting if outcomes[_place(command)].outcome == "waiting"]
+            waiting = [command for command in waiting if outcomes[_place(command)].outcome in ("waiting", "lapsed")]
+            await self._expire([item.account_id for item in waiting if outcomes[_place(item)].outcome == "lapsed"])
         seen: set[tuple[int, str]] = set()
         answers: list[Held | Exception] = []
         for command in commands:
@@ -75,7 +76,6 @@ class Holds:
         at = self._clock.now()
         async with self._database.command() as connection:
             await connection.execute(ACCOUNTS["lock_accounts"], {"accounts": accounts})
-            await connection.execute(ACCOUNTS["expire"], {"accounts": accounts, "at": at})
             asked = {
                 "account_ids": [command.account_id for command in commands],
                 "amounts": [command.amount_micros for command in commands],
@@ -85,6 +85,12 @@ class Holds:
             cursor = await connection.execute(SQL["reserve"], asked)
             rows = [_ReserveRow(*row) for row in await cursor.fetchall()]
         return {(row.account_id, row.key): row for row in rows}
+
+    async def _expire(self, accounts: list[int]) -> None:
+        if accounts:
+            async with self._database.command() as connection:
+                await connection.execute(ACCOUNTS["lock_accounts"], {"accounts": accounts})
+                await connection.execute(ACCOUNTS["expire"], {"accounts": accounts, "at": self._clock.now()})
 
     async def _resolve_all(self, commands: Sequence[Resolve]) -> list[Resolved | Exception]:
         holds = [command.hold_id for command in commands]

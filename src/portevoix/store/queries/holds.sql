@@ -8,16 +8,18 @@ ORDER BY id FOR NO KEY UPDATE;
 -- name: reserve
 -- A batch of reserves: one row lock and one update an account, whatever the number of reserves.
 -- An account's reserves are taken in order while their running sum fits; a later one that would fit only
--- because an earlier one was refused comes back as 'waiting' and is asked again.
+-- because an earlier one was refused comes back as 'waiting' and is asked again. One on an account with credit
+-- that has lapsed comes back as 'lapsed', to be asked again once that was taken.
 WITH asked AS MATERIALIZED (
     SELECT DISTINCT ON (account_id, idempotency_key) account_id, amount_micros, idempotency_key, ord
     FROM unnest(%(account_ids)s::bigint[], %(amounts)s::bigint[], %(keys)s::text[])
         WITH ORDINALITY AS a (account_id, amount_micros, idempotency_key, ord)
     ORDER BY account_id, idempotency_key, ord
 ), known AS MATERIALIZED ( -- lateral, so that each is looked up by its index, however large the tables are
-    SELECT k.*, a.state, a.available_micros, before.hold_id, before.held_micros, before.after_micros
+    SELECT k.*, CASE WHEN a.state = 'active' AND a.next_expiry_at <= %(at)s THEN 'lapsed' ELSE a.state END AS state,
+        a.available_micros, before.hold_id, before.held_micros, before.after_micros
     FROM asked k
-    LEFT JOIN LATERAL (SELECT state, available_micros FROM account WHERE id = k.account_id LIMIT 1) a ON true
+    LEFT JOIN LATERAL (SELECT state, available_micros, next_expiry_at FROM account WHERE id = k.account_id LIMIT 1) a ON true
     LEFT JOIN LATERAL (
         SELECT h.id AS hold_id, h.amount_micros AS held_micros, (
             SELECT t.available_after_micros FROM transfer t WHERE t.hold_id = h.id AND t.kind = 'reserve') AS after_micros
