@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -203,7 +203,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
             limits = LocalThenShared(local, shared) if settings.limits_are_shared else local
             async with _in_background(_maintain(opened, shared)), _in_background(_leave_with_parent()):
                 yield Doorstep(opened.house, limits, opened.database.answers)
-            await opened.keys.keep_last_used()
+            await _attempt(opened.keys.keep_last_used)
 
     return build(doorstep, rules, observers, lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()))
 
@@ -213,10 +213,15 @@ async def _maintain(opened: Opened, limits: SharedLimits) -> None:
     while True:
         await asyncio.sleep(MAINTENANCE_INTERVAL_S)
         for work in (opened.keys.keep_last_used, opened.house.ledger.expire_due, limits.forget):
-            try:
-                await work()
-            except DomainError as error:
-                log.warning("maintenance_failed", work=work.__name__, error=error.message)
+            await _attempt(work)
+
+
+async def _attempt(work: Callable[[], Awaitable[object]]) -> None:
+    """Do a piece of maintenance; what the database keeps from being done is done the next time."""
+    try:
+        await work()
+    except DomainError as error:
+        log.warning("maintenance_failed", work=getattr(work, "__name__", ""), error=error.message)
 
 
 async def _leave_with_parent() -> None:

@@ -41,6 +41,6 @@ _peer_address = lru_cache(maxsize=4096)(parse_address)  # the same few clients a
 
 def limited_as(address: Address | None) -> str:
     """Name who a limit per address counts: an IPv6 customer has a whole /64 of addresses."""
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(ip_network((address, 64), strict=False))
-    return str(address)
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))

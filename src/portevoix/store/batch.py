@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from portevoix.domain.errors import Unavailable
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -19,8 +21,9 @@ class Batcher(Generic[Item, Answer]):
     """Coalesces the concurrent items of one process.
 
     Args:
-        run: answers a batch, an answer or an exception for each item, in order. Where it raises, the items are
-            tried again one by one, so that a bad one fails alone; it must have changed nothing then.
+        run: answers a batch, an answer or an exception for each item, in order. Where it raises, it must have
+            changed nothing; the items are tried again one by one, so that a bad one fails alone. Where it says that
+            the database cannot be reached, that is the answer to all who wait.
         most: the largest batch.
         at_once: batches under way at the same time.
     """
@@ -65,6 +68,11 @@ class Batcher(Generic[Item, Answer]):
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._run([item for item, _ in batch])
+        except Unavailable as problem:
+            for _, future in (*batch, *self._queue):  # those who queued meanwhile have waited as long
+                _give(future, problem)
+            self._queue.clear()
+            return
         except Exception as problem:  # noqa: BLE001 - handed to the callers
             if len(batch) > 1:
                 for pair in batch:

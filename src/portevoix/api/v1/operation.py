@@ -88,7 +88,7 @@ class Endpoint:
         """Answer one request."""
         trace = trace_of(scope)
         trace.route = self._path
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         answer = await self._answer(scope, query, trace)
         await answer.send(scope, send)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KEPT = {"\r": "&#13;"}  # as a plain character, it would be read back as a line feed
 
 
 def encode_xml(message: msgspec.Struct) -> bytes:
@@ -17,26 +18,25 @@ def encode_xml(message: msgspec.Struct) -> bytes:
     Fields become elements; the items of a list ``entry`` elements; a key that is no XML name an ``entry``
     with that key as its attribute; null an empty element; characters that XML 1.0 forbids a replacement mark.
     """
-    root = Element("result")
-    _fill(root, msgspec.to_builtins(message))
-    document: bytes = tostring(root, encoding="utf-8", xml_declaration=False)
-    return b'<?xml version="1.0" encoding="UTF-8"?>' + document
+    document = f'<?xml version="1.0" encoding="UTF-8"?>{_element("result", msgspec.to_builtins(message))}'
+    return document.encode()
 
 
-def _fill(element: Element, value: object) -> None:
+def _element(name: str, value: object) -> str:
+    opening, closing = (name, name) if _NAME.fullmatch(name) else (f"entry key={quoteattr(_clean(name))}", "entry")
+    content = _content(value)
+    return f"<{opening}>{content}</{closing}>" if content else f"<{opening} />"
+
+
+def _content(value: object) -> str:
     if isinstance(value, dict):
-        for key, item in value.items():
-            _fill(_child(element, str(key)), item)
-    elif isinstance(value, list):
-        for item in value:
-            _fill(SubElement(element, "entry"), item)
-    elif isinstance(value, bool):
-        element.text = "true" if value else "false"
-    elif value is not None:
-        element.text = _FORBIDDEN.sub("\ufffd", str(value))
+        return "".join(_element(str(key), item) for key, item in value.items())
+    if isinstance(value, list):
+        return "".join(_element("entry", item) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else escape(_clean(str(value)), _KEPT)
 
 
-def _child(element: Element, key: str) -> Element:
-    if _NAME.fullmatch(key):
-        return SubElement(element, key)
-    return SubElement(element, "entry", {"key": _FORBIDDEN.sub("\ufffd", key)})
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)
