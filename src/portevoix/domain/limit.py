@@ -7,7 +7,7 @@ Source: ITU-T I.371, annex A (virtual scheduling).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portevoix.domain.errors import InvalidValue
 
@@ -22,10 +22,18 @@ class Limit:
     Args:
         count: requests, above 0.
         period_s: length of the period in seconds.
+        interval_us: microseconds that one request uses up.
+        burst_us: microseconds of allowance when nothing was used.
     """
 
     count: int
     period_s: int
+    interval_us: int = field(init=False, repr=False, compare=False)
+    burst_us: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "interval_us", self.period_s * 1_000_000 // self.count)
+        object.__setattr__(self, "burst_us", self.interval_us * self.count)
 
     @classmethod
     def parse(cls, text: str) -> Limit | None:
@@ -44,16 +52,6 @@ class Limit:
     def __str__(self) -> str:
         name = next(name for name, length_s in _PERIODS_S.items() if length_s == self.period_s)
         return f"{self.count}/{name}"
-
-    @property
-    def interval_us(self) -> int:
-        """Microseconds that one request uses up."""
-        return self.period_s * 1_000_000 // self.count
-
-    @property
-    def burst_us(self) -> int:
-        """Microseconds of allowance when nothing was used."""
-        return self.interval_us * self.count
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class Batcher(Generic[Item, Answer]):
     async def _work(self) -> None:
         try:
             while self._queue:
+                await asyncio.sleep(0)  # so that those who arrived in the same turn of the loop come along
                 batch = [self._queue.popleft() for _ in range(min(self._most, len(self._queue)))]
                 waiting = [(item, future) for item, future in batch if not future.done()]
                 if waiting:

@@ -19,7 +19,7 @@ from portevoix.store.sql import queries
 SQL = queries("keys")
 
 MOST_IN_A_BATCH = 128
-BATCHES_AT_ONCE = 2
+BATCHES_AT_ONCE = 1  # a lookup costs little beside its round trip: the larger the batch, the better
 
 
 class PostgresKeys:

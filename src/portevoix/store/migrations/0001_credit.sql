@@ -144,12 +144,14 @@ CREATE TABLE credit_grant (
     kind text NOT NULL,
     amount_micros bigint NOT NULL,
     remaining_micros bigint NOT NULL,
+    is_spendable boolean NOT NULL GENERATED ALWAYS AS (remaining_micros > 0) STORED,
     expires_at timestamptz,
     CONSTRAINT credit_grant_kind_known CHECK (kind IN ('paid', 'promotional')),
     CONSTRAINT credit_grant_amount_positive CHECK (amount_micros > 0),
     CONSTRAINT credit_grant_remaining_in_range CHECK (remaining_micros BETWEEN 0 AND amount_micros)
 ) WITH (fillfactor = 50);
-CREATE INDEX credit_grant_spendable ON credit_grant (account_id, expires_at, id) WHERE remaining_micros > 0;
+-- On is_spendable, which seldom changes: were remaining_micros part of an index, no change of it would be heap-only.
+CREATE INDEX credit_grant_spendable ON credit_grant (account_id, expires_at, id) WHERE is_spendable;
 
 -- settled_micros is null while the hold is open; a debiting transfer's draw is settled from the start.
 CREATE TABLE draw (

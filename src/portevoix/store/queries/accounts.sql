@@ -13,7 +13,7 @@ FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id
 CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
-    WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at <= %(at)s) lapsed
+    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) lapsed
 WHERE a.public_id = %(public_id)s AND a.mode = %(mode)s;
 
 -- name: accounts
@@ -23,7 +23,7 @@ FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id
 CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
-    WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at <= %(at)s) lapsed
+    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) lapsed
 ORDER BY a.id;
 
 -- name: set_state

@@ -99,7 +99,7 @@ ORDER BY t.id;
 -- name: expiry_is_known_in_time
 SELECT 'account ' || a.id AS row, format('the next expiry stands as %s, a grant lapses at %s', a.next_expiry_at, g.earliest) AS detail
 FROM account a JOIN (
-    SELECT account_id, min(expires_at) AS earliest FROM credit_grant WHERE remaining_micros > 0 AND expires_at IS NOT NULL
+    SELECT account_id, min(expires_at) AS earliest FROM credit_grant WHERE is_spendable AND expires_at IS NOT NULL
     GROUP BY account_id) g ON g.account_id = a.id
 WHERE a.next_expiry_at IS NULL OR a.next_expiry_at > g.earliest
 ORDER BY a.id;

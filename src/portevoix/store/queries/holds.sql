@@ -39,7 +39,7 @@ WITH asked AS MATERIALIZED (
         (sum(g.remaining_micros) OVER (PARTITION BY g.account_id ORDER BY g.expires_at, g.id))::bigint AS upto_micros
     FROM spent s CROSS JOIN LATERAL (
         SELECT id, account_id, remaining_micros, expires_at FROM credit_grant
-        WHERE account_id = s.account_id AND remaining_micros > 0 OFFSET 0) g
+        WHERE account_id = s.account_id AND is_spendable OFFSET 0) g
 ), drained AS (
     UPDATE credit_grant g SET remaining_micros = g.remaining_micros
         - (least(l.upto_micros, l.spent_micros) - (l.upto_micros - l.remaining_micros))

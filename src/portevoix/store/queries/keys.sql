@@ -29,7 +29,7 @@ FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS u (id, at) WHERE k.i
 SELECT k.digest, k.id AS key_id, a.id AS account_id, a.state, k.scopes, k.allowed::text[] AS allowed,
     a.available_micros - CASE WHEN a.next_expiry_at <= %(at)s THEN (
         SELECT coalesce(sum(g.remaining_micros), 0)::bigint FROM credit_grant g
-        WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at <= %(at)s) ELSE 0 END AS available_micros,
+        WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) ELSE 0 END AS available_micros,
     CASE WHEN a.tariff_id IS NOT NULL THEN (
         SELECT r.id FROM tariff_revision r WHERE r.tariff_id = a.tariff_id AND r.effective_from <= %(at)s
         ORDER BY r.effective_from DESC LIMIT 1) END AS own_revision,

@@ -10,7 +10,7 @@ WITH due AS MATERIALIZED (
 ), lapsed AS MATERIALIZED (
     SELECT g.id, g.account_id, g.remaining_micros AS amount_micros
     FROM credit_grant g JOIN due d ON d.id = g.account_id
-    WHERE g.remaining_micros > 0 AND g.expires_at <= %(at)s
+    WHERE g.is_spendable AND g.expires_at <= %(at)s
 ), taken AS MATERIALIZED (
     SELECT account_id, sum(amount_micros)::bigint AS amount_micros FROM lapsed GROUP BY account_id
 ), emptied AS (
@@ -19,7 +19,7 @@ WITH due AS MATERIALIZED (
     UPDATE account a
     SET available_micros = a.available_micros - coalesce((SELECT t.amount_micros FROM taken t WHERE t.account_id = a.id), 0),
         next_expiry_at = (SELECT min(g.expires_at) FROM credit_grant g
-            WHERE g.account_id = a.id AND g.remaining_micros > 0 AND g.expires_at > %(at)s)
+            WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at > %(at)s)
     FROM due d WHERE a.id = d.id
 ), posted AS (
     INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, at)
@@ -73,7 +73,7 @@ WITH balance AS (
 ), line AS MATERIALIZED (
     SELECT g.id AS grant_id, p.id AS transfer_id, g.remaining_micros,
         (sum(g.remaining_micros) OVER (ORDER BY g.expires_at, g.id))::bigint AS upto_micros
-    FROM credit_grant g JOIN posted p ON p.account_id = g.account_id WHERE g.remaining_micros > 0
+    FROM credit_grant g JOIN posted p ON p.account_id = g.account_id WHERE g.is_spendable
 ), parted AS MATERIALIZED (
     SELECT grant_id, transfer_id, least(upto_micros, %(amount)s) - (upto_micros - remaining_micros) AS amount_micros
     FROM line WHERE upto_micros - remaining_micros < %(amount)s

@@ -1,0 +1,1 @@
+"""What every performance figure of Portevoix comes from: ``python -m bench``."""

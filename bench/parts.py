@@ -1,0 +1,15 @@
+"""Every part that can be measured, by its name. A new part is a module with ``measure``, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench import http_me, ledger, memory, startup
+from bench.figure import Figure, Run
+
+PARTS: dict[str, Callable[[Run], list[Figure]]] = {
+    "http": http_me.measure,
+    "ledger": ledger.measure,
+    "startup": startup.measure,
+    "memory": memory.measure,
+}

