@@ -10,9 +10,9 @@ from portevoix.cli.session import (
     ACCOUNT,
     EUROS,
     MOMENT,
+    idempotency_key_of,
     idempotency_option,
     json_option,
-    new_idempotency_key,
     on_house,
     print_json,
 )
@@ -49,7 +49,7 @@ async def add(
 ) -> None:
     """Add credit to an account."""
     terms = GrantTerms(GrantKind.PROMOTIONAL if promotional else GrantKind.PAID, expires)
-    key = idempotency_key or new_idempotency_key()
+    key = idempotency_key_of(idempotency_key)
     _tell(account, await credit.top_up(house, account, amount, key, terms=terms, reason=reason), as_json)
 
 
@@ -64,12 +64,12 @@ async def adjust(
     house: House, account: AccountRef, change: int, reason: str, idempotency_key: str | None, as_json: bool
 ) -> None:
     """Correct an account's credit, up or down ('credit adjust ACCOUNT --reason … -- -5')."""
-    key = idempotency_key or new_idempotency_key()
+    key = idempotency_key_of(idempotency_key)
     _tell(account, await credit.adjust(house, account, change, key, reason), as_json)
 
 
 @command.command()
-@click.argument("hold", type=int)
+@click.argument("hold", type=click.IntRange(1, 2**63 - 1))
 @click.argument("amount", type=EUROS)
 @click.option("--reason", help="Shown in the statement.")
 @idempotency_option
@@ -79,7 +79,7 @@ async def refund(
     house: House, hold: int, amount: int, reason: str | None, idempotency_key: str | None, as_json: bool
 ) -> None:
     """Give back credit that a hold settled; its number is in the statement."""
-    key = idempotency_key or new_idempotency_key()
+    key = idempotency_key_of(idempotency_key)
     _tell(f"hold {hold}", await credit.refund(house, hold, amount, key, reason=reason), as_json)
 
 
@@ -101,7 +101,7 @@ async def allot(
     as_json: bool,
 ) -> None:
     """Move credit from a parent account to its sub-account, or back."""
-    key = idempotency_key or new_idempotency_key()
+    key = idempotency_key_of(idempotency_key)
     _tell(giver, await credit.allot(house, giver, receiver, amount, key, reason), as_json)
 
 

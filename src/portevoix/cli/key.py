@@ -12,6 +12,8 @@ from portevoix.domain.ids import AccountRef
 from portevoix.ports import House
 from portevoix.service import keys
 
+LONGEST_GRACE_S = 10 * 365 * 86400
+
 
 @click.group(name="key")
 def command() -> None:
@@ -64,7 +66,13 @@ async def revoke(house: House, key: str) -> None:
 
 @command.command()
 @click.argument("key")
-@click.option("--grace", type=click.IntRange(0), default=86400, show_default=True, help="Seconds that both are valid.")
+@click.option(
+    "--grace",
+    type=click.IntRange(0, LONGEST_GRACE_S),
+    default=86400,
+    show_default=True,
+    help="Seconds that both are valid.",
+)
 @json_option
 @on_house
 async def rotate(house: House, key: str, grace: int, as_json: bool) -> None:

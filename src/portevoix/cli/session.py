@@ -59,9 +59,9 @@ class Moment(click.ParamType[datetime]):
             return value
         try:
             moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             self.fail(f"not a moment: {value!r} (write 2026-12-31 or 2026-12-31T18:00+01:00)", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 EUROS = Euros()
@@ -116,6 +116,8 @@ def told_errors() -> Iterator[None]:
         raise click.ClickException(error.message) from error
     except bootstrap.FAILURES as failure:
         raise click.ClickException(str(failure)) from failure
+    except OSError as problem:  # a data folder that is a file, a full disk
+        raise click.ClickException(f"{problem.strerror or problem}: {problem.filename or ''}".rstrip(": ")) from problem
 
 
 def print_json(value: object) -> None:
@@ -131,9 +133,9 @@ def print_table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def new_idempotency_key() -> str:
-    """Make a key for a command that was given none."""
-    return f"cli-{os.urandom(12).hex()}"
+def idempotency_key_of(given: str | None) -> str:
+    """Return the key that a command was given, or make one."""
+    return f"cli-{os.urandom(12).hex()}" if given is None else given
 
 
 def _parsed(

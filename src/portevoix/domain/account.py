@@ -213,6 +213,18 @@ def parse_scopes(text: str) -> frozenset[Scope]:
     return scopes
 
 
+def parse_reason(text: str | None) -> str | None:
+    """Check what a statement will say of a transfer: up to 500 printable characters; blank is none at all.
+
+    Raises:
+        InvalidValue: too long, or with control characters.
+    """
+    reason = (text or "").strip()
+    if len(reason) > 500 or not reason.isprintable():
+        raise InvalidValue("a reason is up to 500 printable characters")
+    return reason or None
+
+
 def parse_name(text: str) -> str:
     """Check the name of an account or key: 1 to 100 printable characters.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from portevoix.domain.account import parse_reason
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.ledger import (
@@ -52,12 +53,12 @@ async def top_up(
     """Add credit to an account. Raises NotFound, InvalidValue, IdempotencyConflict."""
     _must_not_have_lapsed(house, terms)
     found = await house.accounts.find(account)
-    return await house.ledger.credit(found.id, Kind.TOP_UP, amount_micros, terms, key, reason)
+    return await house.ledger.credit(found.id, Kind.TOP_UP, amount_micros, terms, key, parse_reason(reason))
 
 
 async def refund(house: House, hold_id: int, amount_micros: int, key: str, *, reason: str | None = None) -> Posted:
     """Give back credit that was settled. Raises HoldExceeded, NotFound, InvalidValue, IdempotencyConflict."""
-    return await house.ledger.refund(hold_id, amount_micros, key, reason)
+    return await house.ledger.refund(hold_id, amount_micros, key, parse_reason(reason))
 
 
 async def adjust(house: House, account: AccountRef, change_micros: int, key: str, reason: str) -> Posted:
@@ -67,12 +68,13 @@ async def adjust(house: House, account: AccountRef, change_micros: int, key: str
         InsufficientCredit: it would fall below 0.
         NotFound, InvalidValue, IdempotencyConflict.
     """
-    if not reason.strip():
+    told = parse_reason(reason)
+    if told is None:
         raise InvalidValue("an adjustment needs a reason")
     found = await house.accounts.find(account)
     if change_micros < 0:
-        return await house.ledger.debit(found.id, -change_micros, key, reason)
-    return await house.ledger.credit(found.id, Kind.ADJUSTMENT_CREDIT, change_micros, PAID, key, reason)
+        return await house.ledger.debit(found.id, -change_micros, key, told)
+    return await house.ledger.credit(found.id, Kind.ADJUSTMENT_CREDIT, change_micros, PAID, key, told)
 
 
 async def allot(
@@ -86,7 +88,7 @@ async def allot(
     """Move credit from a parent to its sub-account, or back. Raises NotRelated, InsufficientCredit, NotFound."""
     from_account = await house.accounts.find(giver)
     to_account = await house.accounts.find(receiver)
-    return await house.ledger.allot(from_account.id, to_account.id, amount_micros, key, reason)
+    return await house.ledger.allot(from_account.id, to_account.id, amount_micros, key, parse_reason(reason))
 
 
 async def expire_due(house: House) -> int:

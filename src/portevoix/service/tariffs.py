@@ -34,7 +34,7 @@ async def import_tariff(house: House, name: str, text: str, effective_from: date
 
 async def show_tariff(house: House, name: str | None) -> RateTable:
     """Read the revision of a tariff in force now. Raises NotFound."""
-    return await house.tariffs.in_force(name)
+    return await house.tariffs.in_force(None if name is None else parse_name(name))
 
 
 async def list_tariffs(house: House) -> Sequence[tuple[str, bool, datetime, int]]:
@@ -46,4 +46,4 @@ async def assign_tariff(house: House, account: AccountRef, tariff: str | None) -
     """Give an account its own tariff, in both modes; ``None`` for the default alone. Raises NotFound, InvalidValue."""
     if account.mode is not Mode.LIVE:
         raise InvalidValue("a tariff is for an account in both modes: name the account without /sandbox")
-    await house.tariffs.assign(account.public_id, tariff)
+    await house.tariffs.assign(account.public_id, None if tariff is None else parse_name(tariff))

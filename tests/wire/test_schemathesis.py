@@ -1,0 +1,60 @@
+"""Schemathesis asks a real server whatever the API's own description allows, and what it does not."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth
+
+from tests.parts import Server
+
+Cases = st.SearchStrategy[Case]
+
+bounded = settings(
+    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(scope="module")
+def cases(server: Server) -> Cases:
+    """Requests of every operation, right and wrong ones."""
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    operations = [operation.ok() for operation in schema.get_all_operations()]
+    assert {operation.path for operation in operations} == {"/v1/me", "/v1/me/{apiKey}"}
+    return st.one_of(operation.as_strategy(generation_mode=mode) for operation in operations for mode in GenerationMode)
+
+
+@pytest.fixture(scope="module")
+def key(server: Server) -> str:
+    opened = server.run("account", "create", "Mairie", "--credit", "19", "--json")
+    secret: str = opened["live_key"]
+    return secret
+
+
+def test_whatever_is_asked_the_answer_fits_its_description(cases: Cases) -> None:
+    @bounded
+    @given(cases)
+    def ask(case: Case) -> None:
+        case.call_and_validate()
+
+    ask()
+
+
+def test_whatever_is_asked_with_a_right_key_the_answer_fits_its_description(cases: Cases, key: str) -> None:
+    found: set[int] = set()
+
+    @bounded
+    @given(cases)
+    def ask(case: Case) -> None:
+        if "{apiKey}" in case.operation.path:
+            case.path_parameters["apiKey"] = key
+        else:
+            case.query["apiKey"] = key
+        found.add(case.call_and_validate(excluded_checks=[ignored_auth]).status_code)
+
+    ask()
+    assert found == {200, 400}
