@@ -52,7 +52,7 @@ class Speech(Protocol):
 
 
 def choose_voice(voices: Sequence[Voice], language: str, aliases: Mapping[str, str] | None = None) -> Voice:
-    """Pick the voice for a language tag: the tag itself, else with fewer subtags, else the first of its language.
+    """Pick the voice for a language tag: the tag, else with fewer subtags, else the first of its language.
 
     Raises:
         LanguageInvalid: none fits.

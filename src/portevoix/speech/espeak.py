@@ -48,7 +48,7 @@ class EspeakSpeech:
         except SpeechFailed as failed:
             if not isinstance(failed.__cause__, JobCrashed):
                 raise
-        # The library aborts on some letters that a language does not have; without their accents it says them.
+        # The library aborts on some letters that a language lacks; without their accents it says them.
         return await self._say(voice, utterance, [_unaccented(segment) for segment in spoken])
 
     async def _say(self, voice: Voice, utterance: Utterance, spoken: Sequence[Segment]) -> TelephoneAudio:

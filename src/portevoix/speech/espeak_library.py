@@ -28,6 +28,13 @@ _SLOWEST_WPM, _FASTEST_WPM = 80, 450
 _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
+def _words_a_minute(rate_percent: int) -> int:
+    """The library's own measure of speed, a little more where it falls behind: up to 5 % at twice the rate."""
+    lag = 1 + 0.05 * max(0, rate_percent - 100) / 100
+    words_a_minute = round(_WORDS_A_MINUTE * rate_percent / 100 * lag)
+    return min(max(words_a_minute, _SLOWEST_WPM), _FASTEST_WPM)
+
+
 class EspeakError(Exception):
     """The library refused; its own code is in the message."""
 
@@ -80,10 +87,7 @@ class Espeak:
             TextTooLong: it was stopped.
             EspeakError: the library failed.
         """
-        words_a_minute = round(_WORDS_A_MINUTE * rate_percent / 100)
-        self._library.espeak_SetParameter(
-            _PARAMETER_RATE, min(max(words_a_minute, _SLOWEST_WPM), _FASTEST_WPM), 0
-        )
+        self._library.espeak_SetParameter(_PARAMETER_RATE, _words_a_minute(rate_percent), 0)
         self._pieces = []
         self._samples_left = most_samples
         spoken = text.encode()

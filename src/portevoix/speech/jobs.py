@@ -16,6 +16,7 @@ from portevoix.speech.espeak_voices import VOICES
 
 Part = tuple[npt.NDArray[np.float32], int, int]
 
+_NOTHING = np.zeros(0, np.int16)
 _engines: list[Espeak] = []  # the one of this process, made by warm_up
 
 
@@ -29,24 +30,22 @@ def say(arguments: Mapping[str, Any], _body: bytes) -> tuple[dict[str, Any], byt
         for text, pauses in arguments["segments"]:
             # A comma in front of a pause keeps the voice up; the silence that it makes is cut off again.
             spoken = f"{text}," if pauses else text
-            pcm = (
-                espeak.say(spoken, arguments["rate_percent"], most_samples) if text else np.zeros(0, np.int16)
-            )
-            yield pcm.astype(np.float32) / 32_768, espeak.rate_hz, pauses
+            pcm = espeak.say(spoken, arguments["rate_percent"], most_samples) if text else _NOTHING
+            yield (pcm / 32_768).astype(np.float32), espeak.rate_hz, pauses
 
     return {}, assemble(parts(), arguments["duration_s"])
 
 
 def join(arguments: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-    """Join recordings of segments, laid end to end in ``body``, to A-law; ``parts`` gives (bytes, pauses) each."""
+    """Join recordings of segments, end to end in ``body``, to A-law; ``parts`` gives (bytes, pauses) each."""
 
     def parts() -> Iterator[Part]:
         start = 0
         for size, pauses in arguments["parts"]:
             recording = body[start : start + size]
             start += size
-            samples = decode(recording, arguments["duration_s"]).samples if size else np.zeros(0, np.float32)
-            yield samples, RATE_HZ, pauses
+            samples = decode(recording, arguments["duration_s"]).samples if size else _NOTHING
+            yield samples.astype(np.float32), RATE_HZ, pauses
 
     return {}, assemble(parts(), arguments["duration_s"])
 
