@@ -29,7 +29,7 @@ _SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), 
 
 
 def _words_a_minute(rate_percent: int) -> int:
-    """The library's own measure of speed, a little more where it falls behind: up to 5 % at twice the rate."""
+    """The library's own measure of speed, and a little more where it falls behind: 5 % at twice the rate."""
     lag = 1 + 0.05 * max(0, rate_percent - 100) / 100
     words_a_minute = round(_WORDS_A_MINUTE * rate_percent / 100 * lag)
     return min(max(words_a_minute, _SLOWEST_WPM), _FASTEST_WPM)
