@@ -6,6 +6,7 @@ The file streams through: memory is bounded by the duration limit, not by what a
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.stream import Discard
 
-from portevoix.audio.sniff import Container, sniff
+from portevoix.audio.sniff import MP4, Container, sniff
 from portevoix.domain.audio import (
     RATE_HZ,
     AudioBroken,
@@ -38,6 +39,8 @@ _BAD_RUN = 50
 _OVERSHOOT = 4.0
 # Below this share of the channels' energy, their mean has cancelled what they hold.
 _ANTIPHASE_SHARE = 0.02
+# Two frames of AAC, in samples at the file's rate.
+_MOST_PADDING = 2 * 1_024
 
 av.logging.set_level(av.logging.PANIC)
 
@@ -101,12 +104,24 @@ def _pass(data: bytes, container: Container, duration_s: int, one_channel: bool)
         mixer = _Mixer(rate_hz, duration_s, one_channel)
         for frame in _frames(opened, stream):
             mixer.take(frame)
-        samples = mixer.finish()
+        samples = _without_padding(mixer.finish(), stream, container)
         if not len(samples):
             raise AudioEmpty("there is no audio in the file")
         name = stream.codec_context.name
     decoded = Decoded(samples, container.name, name, rate_hz, channels, antiphase=one_channel)
     return decoded, mixer.energy_share
+
+
+def _without_padding(samples: Samples, stream: AudioStream, container: Container) -> Samples:
+    """Cut what the encoder of an MP4 file added to fill its last frame: its edit list gives the true length.
+
+    Nothing longer is cut: a length that says more is not to be trusted.
+    """
+    if container is not MP4 or not stream.duration or not stream.time_base:
+        return samples
+    length = math.ceil(stream.duration * stream.time_base * RATE_HZ)
+    most = math.ceil(_MOST_PADDING * RATE_HZ / stream.codec_context.sample_rate)
+    return samples[:length] if 0 < len(samples) - length <= most else samples
 
 
 def _audio_stream(opened: av.container.InputContainer, container: Container) -> AudioStream:
