@@ -7,7 +7,8 @@ from portevoix.speech.numerals import cardinal, ordinal
 
 NUMBERS = {
     0: "zéro", 1: "un", 16: "seize", 17: "dix-sept", 20: "vingt", 21: "vingt et un", 22: "vingt-deux",
-    61: "soixante et un", 70: "soixante-dix", 71: "soixante et onze", 72: "soixante-douze", 79: "soixante-dix-neuf",
+    61: "soixante et un", 70: "soixante-dix", 71: "soixante et onze", 72: "soixante-douze",
+    79: "soixante-dix-neuf",
     80: "quatre-vingts", 81: "quatre-vingt-un", 90: "quatre-vingt-dix", 91: "quatre-vingt-onze",
     99: "quatre-vingt-dix-neuf", 100: "cent", 101: "cent un", 180: "cent quatre-vingts", 200: "deux cents",
     201: "deux cent un", 999: "neuf cent quatre-vingt-dix-neuf", 1_000: "mille", 1_001: "mille un",
@@ -35,8 +36,12 @@ def test_numbers_out_of_range_are_refused(number):
 
 def test_septante_and_nonante():
     said = [cardinal(number, septante=True) for number in (70, 71, 76, 80, 90, 91, 99)]
-    assert said == ["septante", "septante et un", "septante-six", "quatre-vingts"] + [
-        *("nonante", "nonante et un", "nonante-neuf")
+    assert said == [
+        "septante",
+        "septante et un",
+        "septante-six",
+        "quatre-vingts",
+        *("nonante", "nonante et un", "nonante-neuf"),
     ]
     assert say_french("76 rue", "fr-be") == "septante-six rue"
 
@@ -50,8 +55,10 @@ def test_septante_and_nonante():
         (5, "cinquième"),
         (9, "neuvième"),
         (21, "vingt et unième"),
-    ]
-    + [(80, "quatre-vingtième"), (200, "deux centième"), (1_000, "millième")],
+        (80, "quatre-vingtième"),
+        (200, "deux centième"),
+        (1000, "millième"),
+    ],
 )
 def test_ordinals(number, said):
     assert ordinal(number) == said

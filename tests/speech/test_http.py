@@ -30,8 +30,14 @@ async def test_it_asks_for_each_segment_in_words(http, tone_server):
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(500, SpeechUnavailable), (503, SpeechUnavailable), (429, SpeechUnavailable)]
-    + [(400, SpeechFailed), (401, SpeechFailed), (302, SpeechFailed)],
+    [
+        (500, SpeechUnavailable),
+        (503, SpeechUnavailable),
+        (429, SpeechUnavailable),
+        (400, SpeechFailed),
+        (401, SpeechFailed),
+        (302, SpeechFailed),
+    ],
 )
 async def test_an_error_of_the_server_is_told_without_its_words(http, tone_server, status, error):
     tone_server.status, tone_server.body = status, b"key secret is wrong"

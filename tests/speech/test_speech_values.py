@@ -25,8 +25,9 @@ from portevoix.domain.speech import (
         (-3, 50),
         ("99", 200),
         ("1e9", 200),
-    ]
-    + [("1.234", 123), ("0.505", 50)],
+        ("1.234", 123),
+        ("0.505", 50),
+    ],
 )
 def test_a_rate_is_clamped(value, percent):
     assert SpeechRate.parse(value).percent == percent
