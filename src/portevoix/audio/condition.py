@@ -160,4 +160,6 @@ def _peak_gain(samples: Samples) -> Samples:
 
 def to_pcm16(samples: Samples) -> Pcm16:
     """Round to 16 bits, shape (n,)."""
-    return np.asarray(np.clip(np.rint(samples * 32_768.0), -32_768, 32_767), np.int16)
+    scaled = samples * np.float32(32_768)
+    np.rint(scaled, out=scaled)
+    return np.clip(scaled, -32_768, 32_767, out=scaled).astype(np.int16)

@@ -46,11 +46,10 @@ av.logging.set_level(av.logging.PANIC)
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a file held.
+class Source:
+    """What a file was.
 
     Args:
-        samples: shape (n,), 8,000 a second, nominally within ±1.
         container: the file format, for people.
         codec: FFmpeg's name of the decoder.
         rate_hz: the file's own sample rate.
@@ -58,7 +57,6 @@ class Decoded:
         antiphase: the channels were opposed, so one was taken instead of their mean.
     """
 
-    samples: Samples
     container: str
     codec: str
     rate_hz: int
@@ -66,12 +64,15 @@ class Decoded:
     antiphase: bool
 
 
-def decode(data: bytes, duration_s: int) -> Decoded:
+def decode(data: bytes, duration_s: int) -> tuple[Samples, Source]:
     """Decode a file to one channel at 8 kHz; length and phase are kept.
 
     Args:
         data: the whole file.
         duration_s: the most that it may play.
+
+    Returns:
+        Samples, shape (n,), 8,000 a second, nominally within ±1; and what the file was.
 
     Raises:
         AudioEmpty: no bytes, or no audio in them.
@@ -82,14 +83,16 @@ def decode(data: bytes, duration_s: int) -> Decoded:
     if not data:
         raise AudioEmpty("the file is empty")
     container = sniff(data)
-    decoded, energy_share = _pass(data, container, duration_s, one_channel=False)
+    samples, source, energy_share = _pass(data, container, duration_s, one_channel=False)
     if energy_share < _ANTIPHASE_SHARE:
         # Stereo in opposition (one wire swapped): the mean of its channels is silence.
-        decoded, _ = _pass(data, container, duration_s, one_channel=True)
-    return decoded
+        samples, source, _ = _pass(data, container, duration_s, one_channel=True)
+    return samples, source
 
 
-def _pass(data: bytes, container: Container, duration_s: int, one_channel: bool) -> tuple[Decoded, float]:
+def _pass(
+    data: bytes, container: Container, duration_s: int, one_channel: bool
+) -> tuple[Samples, Source, float]:
     """Decode once; also tell the share of the channels' energy that the mix kept."""
     options = {"protocol_whitelist": "", "max_streams": "8", **dict(container.options)}
     try:
@@ -108,8 +111,8 @@ def _pass(data: bytes, container: Container, duration_s: int, one_channel: bool)
         if not len(samples):
             raise AudioEmpty("there is no audio in the file")
         name = stream.codec_context.name
-    decoded = Decoded(samples, container.name, name, rate_hz, channels, antiphase=one_channel)
-    return decoded, mixer.energy_share
+    source = Source(container.name, name, rate_hz, channels, antiphase=one_channel)
+    return samples, source, mixer.energy_share
 
 
 def _without_padding(samples: Samples, stream: AudioStream, container: Container) -> Samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from portevoix.audio.condition import amplify, limit_band, loudness_gain_db, to_pcm16, trim_silence
@@ -14,19 +15,16 @@ from portevoix.domain.audio import RATE_HZ, AudioEmpty, AudioRefused
 
 def receive(arguments: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
     """Turn an uploaded file into telephone audio, and report what was done to it."""
-    decoded = decode(body, arguments["duration_s"])
-    banded = limit_band(decoded.samples)
-    trimmed = trim_silence(banded)
+    samples, source = decode(body, arguments["duration_s"])
+    source_samples = len(samples)
+    samples = limit_band(samples)
+    trimmed = trim_silence(samples)
     if not len(trimmed.samples):
         raise AudioEmpty("the recording is silent")
     gain_db = loudness_gain_db(trimmed.samples)
     report = {
-        "container": decoded.container,
-        "codec": decoded.codec,
-        "rate_hz": decoded.rate_hz,
-        "channels": decoded.channels,
-        "antiphase": decoded.antiphase,
-        "source_samples": len(decoded.samples),
+        **asdict(source),
+        "source_samples": source_samples,
         "trimmed_start_samples": trimmed.start_samples,
         "trimmed_end_samples": trimmed.end_samples,
         "gain_db": round(gain_db, 1),

@@ -44,8 +44,8 @@ def join(arguments: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], byt
         for size, pauses in arguments["parts"]:
             recording = body[start : start + size]
             start += size
-            samples = decode(recording, arguments["duration_s"]).samples if size else _NOTHING
-            yield samples.astype(np.float32), RATE_HZ, pauses
+            samples = decode(recording, arguments["duration_s"])[0] if size else _NOTHING.astype(np.float32)
+            yield samples, RATE_HZ, pauses
 
     return {}, assemble(parts(), arguments["duration_s"])
 
