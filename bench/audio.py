@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -105,7 +106,7 @@ async def _uploads(sandbox: Sandbox) -> list[Row]:
         ("WAV 44.1 kHz stereo", encoded(100, "wav", "pcm_s16le", 2), 100, "30 or more"),
         ("MP3 128 kb/s stereo", encoded(100, "mp3", "libmp3lame", 2), 100, "2 or more"),
     ):
-        took = statistics.median([await _timed(lambda data=data: uploads.receive(data)) for _ in range(5)])
+        took = statistics.median([await _timed(partial(uploads.receive, data)) for _ in range(5)])
         rows += [
             Row(f"upload: {name}", len(data) / 1e6 / took, "MB/s", target),
             Row(f"upload: {name}", duration_s / took, "× real time", "100 or more"),
