@@ -16,7 +16,7 @@ def _told(_arguments, body):
 
 
 def _hang(arguments, _body):
-    os.kill(arguments["tell"], signal.SIGUSR1)
+    Path(arguments["tell"]).write_bytes(b"!")
     signal.pause()
 
 
@@ -82,11 +82,18 @@ def _reach_out(arguments, _body):
             outside.settimeout(5)
             outside.connect(("127.0.0.1", arguments["port"]))
 
+    def signal_thread():
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syscall(arguments["tgkill"], arguments["server"], arguments["server"], 0) != 0:
+            raise OSError(ctypes.get_errno(), "tgkill")
+
     return {
         "read": _try(lambda: Path("/etc/hostname").read_bytes()),
         "write": _try(lambda: Path(arguments["path"]).write_bytes(b"x")),
         "connect": _try(connect),
         "fork": _try(lambda: subprocess.run([sys.executable, "-c", "0"], check=False)),
+        "kill": _try(lambda: os.kill(arguments["server"], 0)),
+        "thread_kill": _try(signal_thread),
         "environment": sorted(os.environ),
         "descriptors": sorted(int(each.name) for each in Path("/proc/self/fd").iterdir())
         if arguments["list"]

@@ -5,7 +5,8 @@ the modules that hold the jobs, lets each warm up, and from then on only forks, 
 job does to its memory is gone with it, so a job always starts from the same state and gives the same bytes.
 
 A child may use: so much CPU, wall time and memory; the descriptors 0 to 3, of which only 3 leads anywhere; no
-new file unless the job asks for that (a voice reads its data). It may write no file and start no process.
+new file unless the job asks for that (a voice reads its data). It may write no file, start no process, and
+signal none.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from portevoix.audio.jobwire import (
     REQUEST,
     RUN,
 )
+from portevoix.audio.seccomp import deny_system_calls
 from portevoix.domain.errors import DomainError
 
 Job = Callable[[Mapping[str, Any], bytes], tuple[Mapping[str, Any], bytes]]
@@ -199,6 +201,8 @@ def _confine_job(limits: Mapping[str, Any]) -> None:
         # Address space, over what the warm process maps already. macOS does not enforce it.
         mapped_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         _lower(resource.RLIMIT_AS, mapped_pages * resource.getpagesize() + limits["memory_bytes"])
+        # Where the kernel has no such filter, the limits stand alone.
+        deny_system_calls()
     # Last, since what stands above opens a file.
     _lower(resource.RLIMIT_NOFILE, _FILES_OF_A_VOICE if limits["reads_files"] else _JOB_SOCKET + 1)
 
