@@ -22,6 +22,7 @@ import selectors
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,6 +70,8 @@ def main(control_fd: int) -> None:
     told = json.loads(control.recv(setup_bytes, socket.MSG_WAITALL))
     sys.path[:] = told["path"]
     _confine_process()
+    # ONNX Runtime brings a thread that only sleeps; Python 3.12 and later warn of it at each fork.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     jobs: dict[str, Job] = {}
     for name, settings in told["modules"]:
         module: JobModule = importlib.import_module(name)

@@ -272,7 +272,12 @@ class _Process:
             except OSError as error:
                 ours.close()
                 raise SandboxLost("the sandbox process has ended") from error
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            self._kill(number)
+            raise
         answered = False
         try:
             async with asyncio.timeout(limits.wall_s + _WALL_GRACE_S):
