@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench import http_me, ledger, memory, startup
+from bench import audio, http_me, ledger, memory, speech, startup
 from bench.figure import Figure, Run
 
 PARTS: dict[str, Callable[[Run], list[Figure]]] = {
@@ -12,4 +12,6 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "ledger": ledger.measure,
     "startup": startup.measure,
     "memory": memory.measure,
+    "audio": audio.measure,
+    "speech": speech.measure,
 }

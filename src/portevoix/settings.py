@@ -53,6 +53,7 @@ class Settings:
     limit_deposit: Annotated[Limit | None, About("5/minute", "`POST /v1/campaign/send`, per account")]
     limit_tts: Annotated[Limit | None, About("2000/hour", "`POST /v1/tts/send`, per account")]
     limit_cancel: Annotated[Limit | None, About("60/minute", "`DELETE /v1/campaign/cancel`, per account")]
+    limit_v2: Annotated[Limit | None, About("600/minute", "all of `/v2`, per account")]
     limit_wrong_key: Annotated[
         Limit | None, About("30/minute", "requests without a right key, per client address (an IPv6 /64)")
     ]
@@ -64,6 +65,22 @@ class Settings:
         str | None,
         About("", "a secret that API keys are digested with, the same on every node; else kept in the data folder"),
     ]
+    audio_bytes: Annotated[int, About("20971520", "the size of an upload at most, in bytes")]
+    audio_duration_s: Annotated[int, About("600", "the length of a recording or a spoken text at most, in seconds")]
+    speech_engine: Annotated[
+        str, About("espeak-ng", "what speaks: `espeak-ng`, `piper` (`speech_voices`), or `http` (`speech_url`)")
+    ]
+    speech_voices: Annotated[Path | None, About("", "the folder of Piper's voices: each `NAME.onnx` with its `.json`")]
+    speech_url: Annotated[
+        str | None, About("", "a server that speaks OpenAI's `/v1/audio/speech`, up to and including `/v1`")
+    ]
+    speech_model: Annotated[str, About("tts-1", "the model that the speech server is asked for")]
+    speech_names: Annotated[
+        tuple[tuple[str, str], ...],
+        About("fr=alloy", "the speech server's voices: `fr=alloy en=nova`, the first one the default"),
+    ]
+    speech_key: Annotated[str | None, About("", "the speech server's own API key")]
+    speech_cache_bytes: Annotated[int, About("16777216", "spoken audio kept in memory, in bytes; 8,000 a second")]
     log_format: Annotated[str, About("auto", "`json`, `text`, or `auto`: text on a terminal")]
     log_level: Annotated[str, About("info", "`debug`, `info`, `warning` or `error`")]
 
@@ -98,7 +115,10 @@ class Settings:
     @property
     def allowed(self) -> Mapping[str, Limit | None]:
         """The limits of an account by name; ``None`` lifts one."""
-        return {name: getattr(self, f"limit_{name}") for name in ("me", "audios", "rename", "deposit", "tts", "cancel")}
+        return {
+            name: getattr(self, f"limit_{name}")
+            for name in ("me", "audios", "rename", "deposit", "tts", "cancel", "v2")
+        }
 
     @property
     def limits_are_shared(self) -> bool:
@@ -143,6 +163,13 @@ def _number(smallest: int, largest: int, text: str) -> int:
     return int(text)
 
 
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [part.partition("=") for part in text.replace(",", " ").split()]
+    if any(not (name and value) for name, _, value in pairs):
+        raise InvalidValue(f"pairs such as fr=alloy, not {text[:40]!r}")
+    return tuple((name, value) for name, _, value in pairs)
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -162,6 +189,15 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "trusted_proxies": parse_networks,
     "metrics_allow": parse_networks,
     "key_pepper": lambda text: text or None,
+    "audio_bytes": lambda text: _number(1, 10**9, text),
+    "audio_duration_s": lambda text: _number(1, 3600, text),
+    "speech_engine": _choice("espeak-ng", "piper", "http"),
+    "speech_voices": lambda text: Path(text) if text else None,
+    "speech_url": lambda text: text or None,
+    "speech_model": str,
+    "speech_names": lambda text: _pairs(text),
+    "speech_key": lambda text: text or None,
+    "speech_cache_bytes": lambda text: _number(0, 10**10, text),
     "log_format": _choice("auto", "json", "text"),
     "log_level": _choice("debug", "info", "warning", "error"),
 }
@@ -169,7 +205,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 
 def _write(name: str, value: object) -> str:
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join("=".join(part) if isinstance(part, tuple) else str(part) for part in value)
     if value is None:
         return "off" if name.startswith("limit_") else ""
     return str(value)

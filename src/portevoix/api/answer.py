@@ -30,12 +30,9 @@ class Answer:
     async def send(self, scope: Scope, send: Send) -> None:
         """Send the answer; to HEAD, without its body. The request's trace is told of its status."""
         scope["portevoix.trace"].status = self.status
-        headers = [
-            (b"content-type", self.content_type),
-            (b"content-length", b"%d" % len(self.body)),
-            *_COMMON,
-            *self.headers,
-        ]
+        headers = [*_COMMON, *self.headers]
+        if self.status not in (204, 304):  # these have no content, not even an empty one (RFC 9110, section 8.6)
+            headers += [(b"content-type", self.content_type), (b"content-length", b"%d" % len(self.body))]
         body = b"" if scope["method"] == "HEAD" else self.body
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from portevoix.api import reference_page
+from portevoix.api import reference_page, voices_page
 from portevoix.api.address import Proxies
 from portevoix.api.answer import Answer
+from portevoix.api.guard import Counted, Guard
 from portevoix.api.openapi import openapi
 from portevoix.api.operations import Probe, alive, ready
-from portevoix.api.trace import Observer, Traced
+from portevoix.api.trace import Observer, Traced, trace_of
 from portevoix.api.v1 import refusals
-from portevoix.api.v1.operation import Guard
-from portevoix.api.v1.routes import OPERATIONS, routes
+from portevoix.api.v1 import routes as v1
 from portevoix.api.v1.wire import encode_json
+from portevoix.api.v2 import routes as v2
+from portevoix.api.v2.problems import problem
 from portevoix.domain.account import Network
+from portevoix.domain.errors import Defect, DomainError, MethodNotAllowed, NotFound, RateLimited
 from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
 
@@ -74,35 +77,54 @@ def build(
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
         async with open_house() as doorstep:
-            door.router.routes = [*_routes(doorstep, rules, figures)]
+            door.guard = Guard(doorstep.house, doorstep.limits, rules.allowed, rules.wrong_key)
+            door.router.routes = [*_routes(doorstep, door.guard, rules, figures)]
             yield
 
     door.router = Router(redirect_slashes=False, lifespan=lifespan)
-    return Traced(door, observers, Proxies(rules.trusted_proxies), lambda: _refusal(refusals.DEFECT))
+    return Traced(door, observers, Proxies(rules.trusted_proxies), _defect)
 
 
 class _Door:
-    """Routes a request; what no route takes is refused in the contract's form."""
+    """Routes a request; what no route takes is counted against its address, and refused in its contract's form."""
 
     router: Router
+    guard: Guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # so that the router raises what it cannot route
         try:
             await self.router(scope, receive, send)
-        except HTTPException as problem:
-            row = refusals.METHOD_NOT_ALLOWED if problem.status_code == 405 else refusals.NOT_FOUND
-            headers = tuple((name.lower().encode(), value.encode()) for name, value in (problem.headers or {}).items())
-            await _refusal(row, headers).send(scope, send)
+        except HTTPException as fault:
+            kept = tuple((name.lower().encode(), value.encode()) for name, value in (fault.headers or {}).items())
+            error = MethodNotAllowed("not by this method") if fault.status_code == 405 else NotFound("nothing is here")
+            answer = await self._refuse(scope, error)
+            await replace(answer, headers=(*answer.headers, *kept)).send(scope, send)
+
+    async def _refuse(self, scope: Scope, error: DomainError) -> Answer:
+        counted = Counted()
+        try:
+            await self.guard.count_stranger(trace_of(scope), counted)
+        except RateLimited as refusal:
+            error = refusal
+        if _is_v2(scope):
+            return problem(error, counted.headers())
+        status, body = refusals.refusal_of(error)
+        return Answer(status, encode_json(body), headers=counted.headers())
 
 
-def _refusal(row: refusals.Row, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
-    return Answer(row.status, encode_json(row.body()), headers=headers)
+def _defect(scope: Scope) -> Answer:
+    if _is_v2(scope):
+        return problem(Defect("something went wrong on our side; it has been logged"))
+    return Answer(refusals.DEFECT.status, encode_json(refusals.DEFECT.body()))
 
 
-def _routes(doorstep: Doorstep, rules: Rules, figures: Callable[[], Answer]) -> list[Route]:
-    guard = Guard(doorstep.house, doorstep.limits, rules.allowed, rules.wrong_key)
-    description = openapi(OPERATIONS, rules.allowed)
+def _is_v2(scope: Scope) -> bool:
+    return f"{scope['path']}/".startswith("/v2/")
+
+
+def _routes(doorstep: Doorstep, guard: Guard, rules: Rules, figures: Callable[[], Answer]) -> list[Route]:
+    description = openapi(v1.OPERATIONS, v2.OPERATIONS, rules.allowed)
     document = Answer(200, msgspec.json.encode(description))
 
     async def described(_scope: Scope) -> Answer:
@@ -114,6 +136,12 @@ def _routes(doorstep: Doorstep, rules: Rules, figures: Callable[[], Answer]) -> 
     async def reference_style(_scope: Scope) -> Answer:
         return reference_page.style()
 
+    async def voices(_scope: Scope) -> Answer:
+        return voices_page.render(doorstep.house)
+
+    async def voice_sample(scope: Scope) -> Answer:
+        return await voices_page.sample(doorstep.house, scope)
+
     async def metrics(_scope: Scope) -> Answer:
         return figures()
 
@@ -124,8 +152,10 @@ def _routes(doorstep: Doorstep, rules: Rules, figures: Callable[[], Answer]) -> 
         Probe("/openapi.json", described),
         Probe("/docs", reference),
         Probe("/docs/style.css", reference_style),
+        Probe("/docs/voices", voices),
+        Probe("/docs/voices/{voice}.wav", voice_sample),
     ]
-    return [*routes(guard), *(Route(probe.route, probe, methods=["GET"]) for probe in probes)]
+    return [*v1.routes(guard), *v2.routes(guard), *(Route(probe.route, probe, methods=["GET"]) for probe in probes)]
 
 
 def _base_url(scope: Scope) -> str:

@@ -9,15 +9,29 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from portevoix.api.answer import Answer
+from portevoix.api.answer import Answer, Headers
 
-_STYLE_PATH = "/docs/style.css"
-_HTML = b"text/html; charset=utf-8"
+STYLE_PATH = "/docs/style.css"
+HTML = b"text/html; charset=utf-8"
+
 _CSS = b"text/css; charset=utf-8"
-_POLICY = (
-    b"content-security-policy",
-    b"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-)
+
+
+def policy(allowed: str) -> Headers:
+    """Write the headers of a page: it may load what is allowed here, and nothing else from anywhere."""
+    rules = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return (b"content-security-policy", rules.encode()), (b"referrer-policy", b"no-referrer")
+
+
+def templates() -> Environment:
+    """Open the pages' templates; what they are given is escaped."""
+    return Environment(
+        loader=PackageLoader("portevoix.api"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def render(description: dict[str, Any], base_url: str) -> Answer:
@@ -27,25 +41,46 @@ def render(description: dict[str, Any], base_url: str) -> Answer:
         description: an OpenAPI document.
         base_url: where the reader reached this server, for the commands to paste.
     """
-    templates = Environment(
-        loader=PackageLoader("portevoix.api"),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    environment = templates()
+    environment.filters["code_marks"] = _code_marks
+    environment.filters["shape"] = lambda schema: _shape(schema, description["components"]["schemas"])
+    environment.filters["success"] = _success
+    environment.filters["commands"] = _commands
+    page = environment.get_template("reference.html").render(
+        api=description, base_url=base_url.rstrip("/"), style=STYLE_PATH
     )
-    templates.filters["code_marks"] = _code_marks
-    templates.filters["shape"] = lambda schema: _shape(schema, description["components"]["schemas"])
-    page = templates.get_template("reference.html").render(
-        api=description, base_url=base_url.rstrip("/"), style=_STYLE_PATH
-    )
-    return Answer(200, page.encode(), _HTML, (_POLICY, (b"referrer-policy", b"no-referrer")))
+    return Answer(200, page.encode(), HTML, policy("style-src 'self'"))
 
 
 def style() -> Answer:
     """Return the page's stylesheet."""
     text = files("portevoix.api").joinpath("static", "reference.css").read_bytes()
     return Answer(200, text, _CSS)
+
+
+def _success(operation: dict[str, Any]) -> dict[str, Any] | None:
+    """Find the schema of an operation's success; none where it is empty, or no JSON."""
+    for status, response in operation["responses"].items():
+        if status.startswith("2") and "application/json" in response.get("content", {}):
+            schema: dict[str, Any] = response["content"]["application/json"]["schema"]
+            return schema
+    return None
+
+
+def _commands(operation: dict[str, Any], method: str, path: str, base_url: str) -> list[str]:
+    """Write the commands that call an operation, to be pasted."""
+    place = base_url + path.replace("{apiKey}", "YOUR_KEY").replace("{token}", "TOKEN")
+    if "{apiKey}" in path:
+        return [f"curl {place}"]
+    verb = "" if method == "get" else f" -X {method.upper()}"
+    content = operation.get("requestBody", {}).get("content", {})
+    body = ""
+    if content:
+        body = " -F file=@message.mp3" if "multipart/form-data" in content else " --json @body.json"
+    commands = [f"curl{verb} -H 'Authorization: Bearer YOUR_KEY'{body} {place}"]
+    if {"query": []} in operation["security"] and method == "get":
+        commands.append(f"curl '{place}?apiKey=YOUR_KEY'")
+    return commands
 
 
 def _code_marks(text: str) -> Markup:

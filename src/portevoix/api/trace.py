@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portevoix.api.address import Proxies
@@ -15,6 +16,7 @@ from portevoix.api.answer import Answer
 from portevoix.domain.account import Address
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CLIENT_GONE = 499  # as nginx logs it: nobody was left to answer
 UNMATCHED = "(none)"
 
 log = structlog.get_logger("portevoix.api")
@@ -75,7 +77,7 @@ class Traced:
     """
 
     def __init__(
-        self, app: ASGIApp, observers: Iterable[Observer], proxies: Proxies, on_defect: Callable[[], Answer]
+        self, app: ASGIApp, observers: Iterable[Observer], proxies: Proxies, on_defect: Callable[[Scope], Answer]
     ) -> None:
         self._app = app
         self._observers = tuple(observers)
@@ -92,11 +94,13 @@ class Traced:
         scope["portevoix.trace"] = trace
         try:
             await self._app(scope, receive, send)
+        except ClientDisconnect:
+            trace.status = CLIENT_GONE
         except Exception:
             log.exception("request_failed", route=trace.route)
             if trace.status:  # too late for another answer
                 raise
-            await self._on_defect().send(scope, send)
+            await self._on_defect(scope).send(scope, send)
         finally:
             self._tell(scope, trace, perf_counter() - began_s)
 

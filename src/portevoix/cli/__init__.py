@@ -11,12 +11,14 @@ from portevoix import __version__
 #: Each command group or command: its module here, and its line in the help.
 COMMANDS = {
     "account": "Open accounts, switch them off and on.",
+    "audio": "Keep the recordings that calls play.",
     "credit": "Add, correct and move credit.",
     "credits": "Show the credit of an API key, as its owner sees it.",
     "demo": "Start a server with a demo account, to try things out.",
     "key": "Make, list, rotate and revoke API keys.",
     "ledger": "Prove the ledger, print statements.",
     "migrate": "Bring the database's schema up to date.",
+    "say": "Say a text as the phone will: into a file, or aloud.",
     "serve": "Start the server.",
     "tariff": "Import, show and assign tariffs.",
 }

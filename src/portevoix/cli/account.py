@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from portevoix.cli.session import ACCOUNT, EUROS, json_option, on_house, print_json, print_table
+from portevoix.cli.printing import json_option, print_json, print_table
+from portevoix.cli.session import ACCOUNT, EUROS, on_house
 from portevoix.domain.account import Account, State
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.money import format_euros

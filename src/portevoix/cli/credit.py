@@ -6,16 +6,8 @@ from datetime import datetime
 
 import click
 
-from portevoix.cli.session import (
-    ACCOUNT,
-    EUROS,
-    MOMENT,
-    idempotency_key_of,
-    idempotency_option,
-    json_option,
-    on_house,
-    print_json,
-)
+from portevoix.cli.printing import json_option, print_json
+from portevoix.cli.session import ACCOUNT, EUROS, MOMENT, idempotency_key_of, idempotency_option, on_house
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.ledger import GrantKind, GrantTerms, Posted
 from portevoix.domain.money import format_euros

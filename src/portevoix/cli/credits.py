@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import click
 
-from portevoix.client import Credit, VoicePartner, VoicePartnerError
-from portevoix.client.voice_partner import LOCAL
+from portevoix.cli.printing import json_option, print_json
+from portevoix.cli.service import on_service
+from portevoix.client import Credit, VoicePartner
 
 
 @click.command(name="credits")
-@click.option("--key", envvar="PORTEVOIX_KEY", required=True, help="The API key [PORTEVOIX_KEY].")
-@click.option("--url", envvar="PORTEVOIX_URL", default=LOCAL, show_default=True, help="The service [PORTEVOIX_URL].")
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-def command(key: str, url: str, timeout: float, as_json: bool) -> None:
+@json_option
+@on_service
+def command(voice: VoicePartner, as_json: bool) -> None:
     """Show the credit of an API key and what it buys, on Portevoix or on Voice Partner."""
-    try:
-        with VoicePartner(key, base_url=url, timeout_s=timeout) as voice:
-            credit = voice.credits()
-    except VoicePartnerError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(json.dumps(_shown(credit), ensure_ascii=False, indent=2) if as_json else _table(credit))
+    credit = voice.credits()
+    if as_json:
+        print_json(_shown(credit))
+    else:
+        click.echo(_table(credit))
 
 
 def _shown(credit: Credit) -> dict[str, str | int | None]:

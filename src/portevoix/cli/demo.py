@@ -50,7 +50,7 @@ async def _demo_key(settings: Settings, url: str) -> str:
     if kept.exists():
         key: str = json.loads(kept.read_text(encoding="utf-8"))["test_key"]
         return key
-    async with bootstrap.open_house(url, bootstrap.pepper_of(settings)) as opened:
+    async with bootstrap.house_of(settings, url) as opened:
         account = await open_account(opened.house, "Demo", sandbox_micros=SANDBOX_CREDIT_MICROS)
     with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump({"account": account.account, "test_key": account.test_key}, file)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from portevoix.cli.session import ACCOUNT, MOMENT, json_option, on_house, print_json, print_table
+from portevoix.cli.printing import json_option, print_json, print_table
+from portevoix.cli.session import ACCOUNT, MOMENT, on_house
 from portevoix.domain.account import ApiKey, KeyTerms, Scope, parse_networks, parse_scopes
 from portevoix.domain.ids import AccountRef
 from portevoix.ports import House

@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from portevoix.cli.session import ACCOUNT, json_option, on_house, print_json, print_table
+from portevoix.cli.printing import json_option, print_json, print_table
+from portevoix.cli.session import ACCOUNT, on_house
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.ledger import StatementLine
 from portevoix.domain.money import format_euros

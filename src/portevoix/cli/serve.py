@@ -72,7 +72,7 @@ def _server(settings: Settings) -> MPServer:
 
 async def _try_house(settings: Settings, url: str) -> None:
     """Open the house once before there are workers, so that what is wrong is told here."""
-    async with bootstrap.open_house(url, bootstrap.pepper_of(settings), connections=1):
+    async with bootstrap.house_of(settings, url, connections=1):
         pass
 
 

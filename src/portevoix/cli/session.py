@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -71,7 +70,6 @@ MOMENT = Moment()
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="The data folder [PORTEVOIX_DATA, default ./var]."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 idempotency_option = click.option(
     "--idempotency-key", default=None, help="A repeat of the command with the same key changes nothing more."
 )
@@ -96,8 +94,7 @@ def on_house(run: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         settings = read_settings(data=data)
 
         async def within(url: str) -> None:
-            pepper = bootstrap.pepper_of(settings)
-            async with bootstrap.open_house(url, pepper, connections=CONNECTIONS) as opened:
+            async with bootstrap.house_of(settings, url, connections=CONNECTIONS) as opened:
                 await run(opened.house, **given)
 
         with told_errors(), bootstrap.database(settings) as url:
@@ -118,19 +115,6 @@ def told_errors() -> Iterator[None]:
         raise click.ClickException(str(failure)) from failure
     except OSError as problem:  # a data folder that is a file, a full disk
         raise click.ClickException(f"{problem.strerror or problem}: {problem.filename or ''}".rstrip(": ")) from problem
-
-
-def print_json(value: object) -> None:
-    """Print a value for scripts."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def print_table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
-    """Print rows under a header, in columns as wide as they need."""
-    table = [header, *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    for row in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def idempotency_key_of(given: str | None) -> str:

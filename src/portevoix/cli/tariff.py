@@ -7,7 +7,8 @@ from typing import TextIO
 
 import click
 
-from portevoix.cli.session import ACCOUNT, MOMENT, json_option, on_house, print_json, print_table
+from portevoix.cli.printing import json_option, print_json, print_table
+from portevoix.cli.session import ACCOUNT, MOMENT, on_house
 from portevoix.domain.errors import TariffInvalid
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.tariff_file import HEADER, write_rates

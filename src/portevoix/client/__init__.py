@@ -5,12 +5,14 @@ with VoicePartner("pv_test_…", base_url="http://127.0.0.1:8080") as voice:
     print(voice.credits().credit)
 """
 
+from portevoix.client.credit import Credit
 from portevoix.client.errors import (
     AccessDenied,
     AccountBlocked,
     AccountDisabled,
     AddressDenied,
     ApiError,
+    AudioRefused,
     BadRequest,
     ConnectionFailed,
     InsufficientCredit,
@@ -19,12 +21,14 @@ from portevoix.client.errors import (
     NotFound,
     RateLimited,
     ServiceFailed,
+    TextRefused,
     TimedOut,
     UnexpectedAnswer,
     VoicePartnerError,
 )
+from portevoix.client.library import AudioFile, Conditioning, Recording
+from portevoix.client.speech import Voice
 from portevoix.client.voice_partner import AsyncVoicePartner, VoicePartner
-from portevoix.client.wire import Credit
 
 __all__ = [
     "AccessDenied",
@@ -33,7 +37,10 @@ __all__ = [
     "AddressDenied",
     "ApiError",
     "AsyncVoicePartner",
+    "AudioFile",
+    "AudioRefused",
     "BadRequest",
+    "Conditioning",
     "ConnectionFailed",
     "Credit",
     "InsufficientCredit",
@@ -41,9 +48,12 @@ __all__ = [
     "MissingKey",
     "NotFound",
     "RateLimited",
+    "Recording",
     "ServiceFailed",
+    "TextRefused",
     "TimedOut",
     "UnexpectedAnswer",
+    "Voice",
     "VoicePartner",
     "VoicePartnerError",
 ]

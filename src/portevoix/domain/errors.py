@@ -134,3 +134,15 @@ class RateLimited(DomainError):
     """The caller's allowance of requests is used up."""
 
     code = "rate_limited"
+
+
+class MethodNotAllowed(DomainError):
+    """What is there does not take this method."""
+
+    code = "method_not_allowed"
+
+
+class Defect(DomainError):
+    """Something went wrong through our fault; what, is in the log."""
+
+    code = "defect"

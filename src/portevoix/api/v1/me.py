@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from portevoix.api.v1 import wire
-from portevoix.api.v1.operation import Operation
-from portevoix.domain.account import Access, Scope
-from portevoix.ports import House
+from portevoix.api.v1.operation import Call, Operation
+from portevoix.domain.account import Scope
 from portevoix.service.reading import read_credit
 
 
-async def _run(house: House, access: Access) -> wire.Me:
-    return wire.me(await read_credit(house, access))
+async def _run(call: Call[None]) -> wire.Me:
+    return wire.me(await read_credit(call.house, call.access))
 
 
 ME = Operation(

@@ -1,37 +1,42 @@
-"""The typed layer: an operation is declared once, and its guards, its limits, its two formats and its
-documentation follow from that."""
+"""The typed layer of v1: an operation is declared once; its guards, limits, formats and documentation follow."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
+import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from portevoix.api.address import limited_as
-from portevoix.api.answer import XML, Answer, Headers
+from portevoix.api.answer import XML, Answer
+from portevoix.api.body import read_body
+from portevoix.api.guard import Counted, Guard, bearer
 from portevoix.api.trace import Trace, trace_of
-from portevoix.api.v1.refusals import row_of
+from portevoix.api.v1.refusals import BodyMalformed, FieldInvalid, refusal_of
 from portevoix.api.v1.wire import encode_json
 from portevoix.api.v1.xml import encode_xml
 from portevoix.domain import account
 from portevoix.domain.account import Access
-from portevoix.domain.errors import (
-    DomainError,
-    InvalidValue,
-    KeyMissing,
-    KeyUnknown,
-    RateLimited,
-    Unavailable,
-)
-from portevoix.domain.limit import Allowance, Limit
-from portevoix.ports import House, Limits
-from portevoix.service.reading import find_access
+from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
+from portevoix.ports import House
 
-#: What a client that reads the three headers is told where the operator has lifted the limit.
-UNLIMITED = 1_000_000
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body]):
+    """A request that was let in.
+
+    Args:
+        body: parsed; ``None`` where the operation takes none.
+    """
+
+    house: House
+    access: Access
+    body: Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Operation:
         scope: what a key needs for it.
         answer: the shape of a success.
         run: the use case, and how its result is written.
+        body: the shape of its JSON body, if it takes one; the key may travel in it as ``apiKey``.
         refusals: the errors that it can end with, beyond those of every operation.
     """
 
@@ -55,24 +61,9 @@ class Operation:
     limit: str
     scope: account.Scope
     answer: type[Struct]
-    run: Callable[[House, Access], Awaitable[Struct]]
+    run: Callable[[Call[Any]], Awaitable[Struct]]
+    body: type[Struct] | None = None
     refusals: tuple[type[DomainError], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What every operation passes through.
-
-    Args:
-        limits: counts requests.
-        allowed: requests an account may make, by the limit's name; ``None`` lifts it.
-        wrong_key: requests without a right key that an address may make.
-    """
-
-    house: House
-    limits: Limits
-    allowed: Mapping[str, Limit | None]
-    wrong_key: Limit | None
 
 
 class Endpoint:
@@ -82,81 +73,67 @@ class Endpoint:
         self._operation = operation
         self._path = path
         self._guard = guard
-        self._limit = guard.allowed[operation.limit]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         trace = trace_of(scope)
         trace.route = self._path
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        answer = await self._answer(scope, query, trace)
+        form = query.get("_format", "json")
+        counted = Counted()
+        try:
+            body = await self._run(scope, receive, query, trace, counted)
+            status = 200
+        except DomainError as error:
+            status, body = refusal_of(error)
+            if isinstance(error, Unavailable):
+                self._guard.unavailable(self._operation.limit, counted)
+        if form == "xml":
+            answer = Answer(status, encode_xml(body), XML, counted.headers())
+        else:
+            answer = Answer(status, encode_json(body), headers=counted.headers())
         await answer.send(scope, send)
 
-    async def _answer(self, scope: Scope, query: Mapping[str, str], trace: Trace) -> Answer:
-        counted = _Counted()
-        form = query.get("_format", "json")
+    async def _run(
+        self, scope: Scope, receive: Receive, query: Mapping[str, str], trace: Trace, counted: Counted
+    ) -> Struct:
+        fields: dict[str, object] | DomainError = {}
+        if self._operation.body is not None:
+            fields = await _read_fields(receive)
+        secret = _secret(scope, query, fields if isinstance(fields, dict) else {})
+        if isinstance(fields, DomainError) and not secret:  # the key may be in what does not read
+            await self._guard.count_stranger(trace, counted)
+            raise fields
+        access = await self._guard.enter(secret, self._operation.limit, self._operation.scope, trace, counted)
+        if query.get("_format", "json") not in ("json", "xml"):
+            raise InvalidValue("_format is json or xml")
+        if isinstance(fields, DomainError):
+            raise fields
+        return await self._operation.run(Call(self._guard.house, access, self._parse(fields)))
+
+    def _parse(self, fields: dict[str, object]) -> Struct | None:
+        """Read a body's fields, numbers that came as strings and unknown fields included."""
+        if self._operation.body is None:
+            return None
         try:
-            access = await self._enter(_secret(scope, query), trace, counted)
-            if form not in ("json", "xml"):
-                raise InvalidValue("_format is json or xml")
-            body, status = await self._operation.run(self._guard.house, access), 200
-        except DomainError as error:
-            row = row_of(error)
-            body, status = row.body(), row.status
-            counted.retry_after_s = 1 if isinstance(error, Unavailable) else counted.retry_after_s
-        headers = counted.headers()
-        if form == "xml":
-            return Answer(status, encode_xml(body), XML, headers)
-        return Answer(status, encode_json(body), headers=headers)
-
-    async def _enter(self, secret: str, trace: Trace, counted: _Counted) -> Access:
-        """Find what a key leads to, count the request, and let it in or not."""
-        try:
-            if not secret:
-                raise KeyMissing("no API key was given")
-            access = await find_access(self._guard.house, secret)
-        except (KeyMissing, KeyUnknown):
-            await self._count(f"address:{limited_as(trace.address)}", self._guard.wrong_key, counted)
-            raise
-        trace.account_id = access.account_id
-        await self._count(f"{self._operation.limit}:{access.account_id}", self._limit, counted)
-        account.admit(access, self._operation.scope, trace.address)
-        return access
-
-    async def _count(self, caller: str, limit: Limit | None, counted: _Counted) -> None:
-        if limit is None:
-            return
-        allowance = await self._guard.limits.count(caller, limit)
-        counted.allowance = allowance
-        counted.retry_after_s = allowance.retry_after_s
-        if not allowance.admitted:
-            raise RateLimited("too many requests")
+            return msgspec.convert(fields, self._operation.body, strict=False)
+        except msgspec.ValidationError as problem:
+            raise FieldInvalid.of(problem) from None
 
 
-@dataclass(slots=True)
-class _Counted:
-    """What the headers say of the caller's allowance."""
-
-    allowance: Allowance = Allowance(True, UNLIMITED, UNLIMITED, 0, 0)  # noqa: RUF009 - frozen
-    retry_after_s: int = 0
-
-    def headers(self) -> Headers:
-        allowance = self.allowance
-        told = (
-            (b"x-ratelimit-limit", b"%d" % allowance.limit),
-            (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
-            (b"x-ratelimit-reset", b"%d" % -(-allowance.reset_us // 1_000_000)),
-        )
-        return (*told, (b"retry-after", b"%d" % self.retry_after_s)) if self.retry_after_s else told
+async def _read_fields(receive: Receive) -> dict[str, object] | DomainError:
+    """Read a JSON object, whatever its content type; what is wrong with it is told to those with a key alone."""
+    try:
+        raw = await read_body(receive)
+        fields = msgspec.json.decode(raw) if raw.strip() else {}
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return BodyMalformed("the body is not JSON")
+    except DomainError as error:
+        return error
+    return fields if isinstance(fields, dict) else InvalidValue("the body is not a JSON object")
 
 
-def _secret(scope: Scope, query: Mapping[str, str]) -> str:
-    """Find the API key: in the path, in the query, or as a bearer token."""
-    in_url: str = scope["path_params"].get("apiKey") or query.get("apiKey", "")
-    if in_url:
-        return in_url.strip()
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else ""
-    return ""
+def _secret(scope: Scope, query: Mapping[str, str], fields: Mapping[str, object]) -> str:
+    """Find the API key: in the path, in the query, in the body, or as a bearer token."""
+    sent = scope["path_params"].get("apiKey") or query.get("apiKey") or fields.get("apiKey")
+    return str(sent).strip() if sent else bearer(scope)

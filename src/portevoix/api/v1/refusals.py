@@ -1,11 +1,43 @@
-"""The one table from domain errors to the v1 wire: status, code, and the message for people."""
+"""The one table from errors to the v1 wire: status, code, and the message for people."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import NamedTuple, Self
 
-from portevoix.api.v1.wire import Refusal
-from portevoix.domain import errors
+from msgspec import UNSET, ValidationError
+
+from portevoix.api.body import BodyTooLarge
+from portevoix.api.v1.wire import FieldError, Refusal
+from portevoix.domain import audio, errors, recording
+
+
+class BodyMalformed(errors.InvalidValue):
+    """The body is not JSON."""
+
+
+class TokenMissing(errors.InvalidValue):
+    """A recording's token is required."""
+
+
+class FieldInvalid(errors.InvalidValue):
+    """A field of the body is of another type.
+
+    Args:
+        field: its name on the wire.
+    """
+
+    _PLACE = re.compile(r"at `\$\.([A-Za-z_]+)")
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+    @classmethod
+    def of(cls, problem: ValidationError) -> Self:
+        """Read the field's name out of what the parser says."""
+        place = cls._PLACE.search(str(problem))
+        return cls(str(problem), place[1] if place else "")
 
 
 class Row(NamedTuple):
@@ -21,8 +53,6 @@ class Row(NamedTuple):
 
 
 BAD_REQUEST = Row(400, 400, "Mauvaise requête")
-NOT_FOUND = Row(404, 404, "Ressource non trouvée")
-METHOD_NOT_ALLOWED = Row(405, 405, "Méthode non autorisée")
 DEFECT = Row(500, 500, "Erreur interne")
 
 ROWS: dict[type[errors.DomainError], Row] = {
@@ -33,7 +63,14 @@ ROWS: dict[type[errors.DomainError], Row] = {
     errors.ScopeRefused: Row(403, 40, "L'accès à l'API est refusé"),
     errors.AddressRefused: Row(403, 96, "L'IP n'est pas autorisée"),
     errors.InvalidValue: BAD_REQUEST,
-    errors.NotFound: NOT_FOUND,
+    FieldInvalid: BAD_REQUEST,
+    BodyTooLarge: BAD_REQUEST,
+    BodyMalformed: Row(400, 90, "Le JSON est malformé : erreur de syntaxe"),
+    TokenMissing: Row(400, "TOKEN_AUDIO_REQUIRED", "Le token de l'audio est requis"),
+    audio.AudioNameInvalid: Row(400, "FILENAME_INVALID", "Le nom du fichier est invalide"),
+    recording.RecordingNotFound: Row(404, "AUDIO_FILE_NOT_FOUND", "Le fichier audio est introuvable"),
+    errors.NotFound: Row(404, 404, "Ressource non trouvée"),
+    errors.MethodNotAllowed: Row(405, 405, "Méthode non autorisée"),
     errors.RateLimited: Row(429, 429, "Trop de requêtes"),
     errors.InsufficientCredit: Row(402, "NOT_CREDIT", "Crédit insuffisant"),
     errors.Unavailable: Row(503, 503, "Service momentanément indisponible"),
@@ -43,3 +80,10 @@ ROWS: dict[type[errors.DomainError], Row] = {
 def row_of(error: errors.DomainError) -> Row:
     """Find how an error is told; one that no customer can cause is our defect."""
     return ROWS.get(type(error), DEFECT)
+
+
+def refusal_of(error: errors.DomainError) -> tuple[int, Refusal]:
+    """Write an error as the wire does, with its status; a field at fault is named."""
+    row = row_of(error)
+    at_fault = [FieldError(error.field, row.code, error.message)] if isinstance(error, FieldInvalid) else UNSET
+    return row.status, Refusal(False, row.code, row.message, at_fault)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
+from portevoix.api.guard import Guard
+from portevoix.api.v1.audios import AUDIOS, RENAME
 from portevoix.api.v1.me import ME
-from portevoix.api.v1.operation import Endpoint, Guard, Operation
+from portevoix.api.v1.operation import Endpoint, Operation
 
-OPERATIONS: tuple[Operation, ...] = (ME,)
+OPERATIONS: tuple[Operation, ...] = (ME, AUDIOS, RENAME)
 
 
 def routes(guard: Guard) -> list[Route]:

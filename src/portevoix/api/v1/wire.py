@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from portevoix.domain.audio import display_duration, display_size
 from portevoix.domain.money import format_euros
+from portevoix.domain.recording import Recording
 from portevoix.domain.tariff import Buys
 from portevoix.service.reading import Credit
+
+PARIS = ZoneInfo("Europe/Paris")
 
 _Units = Annotated[int, Meta(ge=0)]
 _Below60 = Annotated[int, Meta(ge=0, le=59)]
@@ -79,6 +85,61 @@ def _duration(total_s: int | None) -> Duration:
         return Duration(None, None, None)
     minutes, seconds = divmod(total_s, 60)
     return Duration(*divmod(minutes, 60), seconds)
+
+
+class PhpDate(Struct, frozen=True):
+    """A moment as PHP writes one."""
+
+    date: Annotated[str, Meta(examples=["2018-04-16 13:26:46.000000"])]
+    timezone_type: Annotated[int, Meta(extra_json_schema={"const": 3})]
+    timezone: Annotated[str, Meta(extra_json_schema={"const": "Europe/Paris"})]
+
+
+class Audio(Struct, frozen=True):
+    """A recording of the library."""
+
+    name: str
+    token: str
+    size: Annotated[str, Meta(examples=["104.5Ko"])]
+    duration: Annotated[str, Meta(examples=["0:07"])]
+    created_at: PhpDate
+
+
+class Audios(Struct, frozen=True):
+    """The library, oldest first."""
+
+    nb_datas: _Units
+    datas: list[Audio]
+
+
+class RenameRequest(Struct, frozen=True):
+    """Which recording is to be called what."""
+
+    token_audio: str | None = msgspec.field(name="tokenAudio", default=None)
+    filename: str | None = None
+
+
+class Renamed(Struct, frozen=True):
+    """A recording under its new name."""
+
+    success: _Yes
+    filename: str
+    token_audio: str = msgspec.field(name="tokenAudio")
+
+
+def audios(recordings: Sequence[Recording]) -> Audios:
+    """Write the library as ``/v1/audios`` does."""
+    return Audios(len(recordings), [_audio(recording) for recording in recordings])
+
+
+def _audio(recording: Recording) -> Audio:
+    return Audio(
+        str(recording.name),
+        recording.token,
+        display_size(recording.wav_bytes),
+        display_duration(recording.samples),
+        PhpDate(recording.created_at.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S.%f"), 3, PARIS.key),
+    )
 
 
 encode_json = msgspec.json.Encoder().encode

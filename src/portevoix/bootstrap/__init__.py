@@ -7,7 +7,7 @@ import gc
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing import parent_process
@@ -22,6 +22,7 @@ from portevoix.api.answer import Answer
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.limits import LocalLimits, LocalThenShared
 from portevoix.api.trace import Observer
+from portevoix.bootstrap.studio import AudioAdapters, Studio, StudioFailure, open_studio, studio_of
 from portevoix.domain.errors import DomainError
 from portevoix.logs import AccessLog
 from portevoix.metrics import CONTENT_TYPE, HttpMetrics
@@ -35,13 +36,14 @@ from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
 from portevoix.store.limits import SharedLimits
 from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
+from portevoix.store.recordings import PostgresRecordings
 from portevoix.store.tariffs import PostgresTariffs
 
 MAINTENANCE_INTERVAL_S = 15.0
 CONNECTIONS_A_WORKER = 8
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
-FAILURES = (embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
+FAILURES = (StudioFailure, embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
 
 log = structlog.get_logger(__name__)
 
@@ -101,11 +103,17 @@ class Opened:
     house: House
     database: Database
     keys: PostgresKeys
+    recordings: PostgresRecordings
 
 
 @asynccontextmanager
 async def open_house(
-    url: str, pepper: bytes, *, clock: Clock | None = None, connections: int = CONNECTIONS_A_WORKER
+    url: str,
+    pepper: bytes,
+    *,
+    clock: Clock | None = None,
+    connections: int = CONNECTIONS_A_WORKER,
+    studio: Studio | None = None,
 ) -> AsyncIterator[Opened]:
     """Open the house on a database whose schema is up to date.
 
@@ -114,24 +122,41 @@ async def open_house(
         pepper: the secret that API keys are digested with.
         clock: tells the time; the machine's, where none is given.
         connections: how many to the database, at most.
+        studio: how audio and speech are made; as by default, where none is given.
 
     Raises:
         Unavailable: the database cannot be reached.
         PepperMismatch: its keys were made with another pepper.
     """
-    async with open_pool(url, smallest=1, largest=connections) as pool:
+    clock = clock or SystemClock()
+    async with open_studio(studio or Studio()) as audio, open_pool(url, smallest=1, largest=connections) as pool:
         store = Database(pool)
         await agree_on_pepper(store, pepper)
-        clock = clock or SystemClock()
         keys = PostgresKeys(store, clock)
-        yield Opened(_house(store, keys, pepper, clock), store, keys)
+        recordings = PostgresRecordings(store, clock)
+        yield Opened(_house(store, keys, recordings, audio, pepper, clock), store, keys, recordings)
 
 
-def _house(store: Database, keys: PostgresKeys, pepper: bytes, clock: Clock) -> House:
+def house_of(
+    settings: Settings, url: str, *, clock: Clock | None = None, connections: int = CONNECTIONS_A_WORKER
+) -> AbstractAsyncContextManager[Opened]:
+    """Open the house as the settings say. Raises as ``open_house`` does, and StudioFailure."""
+    return open_house(url, pepper_of(settings), clock=clock, connections=connections, studio=studio_of(settings))
+
+
+def _house(
+    store: Database,
+    keys: PostgresKeys,
+    recordings: PostgresRecordings,
+    audio: AudioAdapters,
+    pepper: bytes,
+    clock: Clock,
+) -> House:
     @asynccontextmanager
     async def unit_of_work() -> AsyncIterator[House]:
         async with store.unit_of_work() as joined:
-            yield _house(joined, PostgresKeys(joined, clock), pepper, clock)
+            stores = PostgresKeys(joined, clock), PostgresRecordings(joined, clock)
+            yield _house(joined, *stores, audio, pepper, clock)
 
     return House(
         clock=clock,
@@ -141,6 +166,10 @@ def _house(store: Database, keys: PostgresKeys, pepper: bytes, clock: Clock) -> 
         keys=keys,
         ledger=PostgresLedger(store, clock),
         tariffs=PostgresTariffs(store, clock),
+        recordings=recordings,
+        uploads=audio.uploads,
+        speech=audio.speech,
+        waves=audio.waves,
         unit_of_work=unit_of_work,
     )
 
@@ -197,7 +226,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     @asynccontextmanager
     async def doorstep() -> AsyncIterator[Doorstep]:
         url = settings.database_url or embedded.url(settings.data)
-        async with open_house(url, pepper_of(settings), clock=clock) as opened:
+        async with house_of(settings, url, clock=clock) as opened:
             shared = SharedLimits(opened.database, clock)
             local = LocalLimits(clock)
             limits = LocalThenShared(local, shared) if settings.limits_are_shared else local
@@ -222,16 +251,23 @@ async def _maintain(opened: Opened, limits: SharedLimits) -> None:
     """Write down when keys were used, take lapsed credit, forget old callers; each again after a failure."""
     while True:
         await asyncio.sleep(MAINTENANCE_INTERVAL_S)
-        for work in (opened.keys.keep_last_used, opened.house.ledger.expire_due, limits.forget):
+        for work in (
+            opened.keys.keep_last_used,
+            opened.house.ledger.expire_due,
+            opened.recordings.sweep,
+            limits.forget,
+        ):
             await _attempt(work)
 
 
 async def _attempt(work: Callable[[], Awaitable[object]]) -> None:
-    """Do a piece of maintenance; what the database keeps from being done is done the next time."""
+    """Do a piece of maintenance; what is kept from being done is told, and done the next time."""
     try:
         await work()
     except DomainError as error:
         log.warning("maintenance_failed", work=getattr(work, "__name__", ""), error=error.message)
+    except Exception:
+        log.exception("maintenance_failed", work=getattr(work, "__name__", ""))
 
 
 async def _leave_with_parent() -> None:

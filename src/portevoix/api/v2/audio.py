@@ -1,0 +1,191 @@
+"""/v2/audio: the library of recordings."""
+
+from __future__ import annotations
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from portevoix.api.answer import Answer
+from portevoix.api.body import BodyTooLarge, read_body
+from portevoix.api.v2 import wire
+from portevoix.api.v2.operation import Call, Media, Operation, parse_json
+from portevoix.api.v2.problems import RangeOutside
+from portevoix.api.v2.ranges import ranged
+from portevoix.domain.account import Scope
+from portevoix.domain.audio import (
+    AudioBroken,
+    AudioEmpty,
+    AudioName,
+    AudioTooLarge,
+    AudioTooLong,
+    AudioUnavailable,
+    AudioUnsupported,
+    TelephoneAudio,
+)
+from portevoix.domain.errors import InvalidValue
+from portevoix.domain.recording import Place, RecordingNotFound
+from portevoix.ports import House
+from portevoix.service import library
+
+WAV = b"audio/wav"
+MEDIA_WAV = Media("audio/wav")
+
+#: What a form's or a JSON object's own marks may take beside the file.
+FRAME_BYTES = 64 * 1_024
+
+
+def write_wav(house: House, audio: TelephoneAudio, encoding: str) -> bytes:
+    """Write audio as a WAV file, in one of the two encodings."""
+    return house.waves.alaw(audio) if encoding == "alaw" else house.waves.linear(audio)
+
+
+async def _upload(call: Call[None, None]) -> wire.Audio:
+    name, data = await _file(call)
+    return wire.audio(await library.upload_recording(call.house, call.access, name, data))
+
+
+async def _file(call: Call[None, None]) -> tuple[AudioName, bytes]:
+    """Read a file and its name out of a form, or out of JSON."""
+    content_type = dict(call.scope["headers"]).get(b"content-type", b"").lower()
+    most_bytes = call.house.uploads.most_bytes
+    if not content_type.startswith(b"multipart/form-data"):
+        try:
+            raw = await read_body(call.receive, most_bytes * 4 // 3 + FRAME_BYTES)
+        except BodyTooLarge:
+            raise AudioTooLarge(f"the file is larger than {most_bytes} bytes") from None
+        sent = parse_json(raw, wire.NewAudio)
+        return AudioName.parse(sent.name), sent.content
+    try:
+        async with Request(call.scope, _bounded(call.receive, most_bytes + FRAME_BYTES)).form(
+            max_files=1, max_fields=4
+        ) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise InvalidValue("the form has no file in the field 'file'")
+            name = str(form.get("name") or (file.filename or "")[: AudioName.MAX_LENGTH])
+            return AudioName.parse(name), await file.read()
+    except HTTPException as problem:
+        raise InvalidValue(f"form: {problem.detail}") from None
+
+
+def _bounded(receive: Receive, most_bytes: int) -> Receive:
+    """Count a body while it is read, and stop reading one that is too large."""
+    length = 0
+
+    async def counting() -> Message:
+        nonlocal length
+        message = await receive()
+        length += len(message.get("body", b""))
+        if length > most_bytes:
+            raise AudioTooLarge(f"the file is larger than {most_bytes - FRAME_BYTES} bytes")
+        return message
+
+    return counting
+
+
+async def _list(call: Call[wire.Page, None]) -> wire.AudioPage:
+    after = Place.parse(call.query.after) if call.query.after else None
+    found = await library.list_recordings(call.house, call.access, after, call.query.limit + 1)
+    page = found[: call.query.limit]
+    return wire.AudioPage([wire.audio(item) for item in page], str(page[-1].place) if len(found) > len(page) else None)
+
+
+async def _show(call: Call[None, None]) -> wire.Audio:
+    return wire.audio(await library.find_recording(call.house, call.access, call.path["token"]))
+
+
+async def _rename(call: Call[None, wire.NewName]) -> wire.Audio:
+    name = AudioName.parse(call.body.name)
+    return wire.audio(await library.rename_recording(call.house, call.access, call.path["token"], name))
+
+
+async def _delete(call: Call[None, None]) -> None:
+    await library.delete_recording(call.house, call.access, call.path["token"])
+
+
+async def _content(call: Call[wire.ContentQuery, None]) -> Answer:
+    audio = await library.recording_audio(call.house, call.access, call.path["token"])
+    body = write_wav(call.house, audio, call.query.encoding)
+    return ranged(body, WAV, f"{audio.sha256}-{call.query.encoding}", call.scope)
+
+
+AUDIO_OPERATIONS = (
+    Operation(
+        name="upload_audio",
+        method="POST",
+        path="/v2/audio",
+        summary="Upload a recording",
+        description=(
+            "Takes WAV, MP3, OGG (Opus, Vorbis), FLAC, M4A, WebM or AMR, known by its content, as a form (`file`, and "
+            "`name` if it is not to be the file's) or as JSON with the file in base64. Answers with what was made of "
+            "it for the telephone: the exact duration, what was trimmed, by how much it was made louder."
+        ),
+        scope=Scope.SEND,
+        answer=wire.Audio,
+        run=_upload,
+        status=201,
+        body=wire.NewAudio,
+        upload=True,
+        refusals=(AudioEmpty, AudioUnsupported, AudioTooLarge, AudioTooLong, AudioBroken, AudioUnavailable),
+    ),
+    Operation(
+        name="list_audio",
+        method="GET",
+        path="/v2/audio",
+        summary="List the recordings",
+        description="The account's recordings, oldest first, a page at a time.",
+        scope=Scope.READ,
+        answer=wire.AudioPage,
+        run=_list,
+        query=wire.Page,
+    ),
+    Operation(
+        name="show_audio",
+        method="GET",
+        path="/v2/audio/{token}",
+        summary="Show a recording",
+        description="One of the account's recordings.",
+        scope=Scope.READ,
+        answer=wire.Audio,
+        run=_show,
+        refusals=(RecordingNotFound,),
+    ),
+    Operation(
+        name="rename_audio",
+        method="PATCH",
+        path="/v2/audio/{token}",
+        summary="Rename a recording",
+        description="Gives a recording another name, of 3 to 50 characters.",
+        scope=Scope.SEND,
+        answer=wire.Audio,
+        run=_rename,
+        body=wire.NewName,
+        refusals=(RecordingNotFound,),
+    ),
+    Operation(
+        name="delete_audio",
+        method="DELETE",
+        path="/v2/audio/{token}",
+        summary="Delete a recording",
+        description="Removes a recording from the library.",
+        scope=Scope.SEND,
+        answer=None,
+        run=_delete,
+        status=204,
+        refusals=(RecordingNotFound,),
+    ),
+    Operation(
+        name="audio_content",
+        method="GET",
+        path="/v2/audio/{token}/content",
+        summary="Listen to a recording",
+        description="The recording as a WAV file, as the phone plays it. Byte ranges are served.",
+        scope=Scope.READ,
+        answer=MEDIA_WAV,
+        run=_content,
+        query=wire.ContentQuery,
+        refusals=(RecordingNotFound, RangeOutside),
+    ),
+)

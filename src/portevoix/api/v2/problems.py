@@ -1,0 +1,89 @@
+"""The one table from errors to problem details. Source: RFC 9457."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from portevoix.api.answer import Answer, Headers
+from portevoix.api.body import BodyTooLarge
+from portevoix.domain import audio, errors, speech
+
+CONTENT_TYPE = b"application/problem+json"
+
+
+class RangeOutside(errors.DomainError):
+    """The byte range that was asked for lies outside."""
+
+    code: ClassVar[str] = "range_outside"
+
+
+class Row(NamedTuple):
+    """How a kind of error is told."""
+
+    status: int
+    title: str
+
+
+class Problem(Struct, frozen=True):
+    """Any answer of v2 that is no success (RFC 9457).
+
+    Args:
+        type: a URN of the error's code; it does not change.
+        title: the same for every occurrence.
+        detail: what is wrong this time.
+        code: the stable code alone.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+ROWS: dict[type[errors.DomainError], Row] = {
+    errors.KeyMissing: Row(401, "An API key is required"),
+    errors.KeyUnknown: Row(401, "The API key is wrong"),
+    errors.AccountDisabled: Row(403, "The account is disabled"),
+    errors.AccountBlocked: Row(403, "The account is blocked"),
+    errors.ScopeRefused: Row(403, "The key may not do this"),
+    errors.AddressRefused: Row(403, "The key may not be used from this address"),
+    errors.RateLimited: Row(429, "Too many requests"),
+    errors.Unavailable: Row(503, "Not available now"),
+    errors.NotFound: Row(404, "Not found"),
+    errors.MethodNotAllowed: Row(405, "The method is not allowed"),
+    errors.InvalidValue: Row(400, "The request is invalid"),
+    errors.InsufficientCredit: Row(402, "The credit is too low"),
+    errors.IdempotencyConflict: Row(409, "The idempotency key was used for another request"),
+    errors.Defect: Row(500, "Internal error"),
+    RangeOutside: Row(416, "The range lies outside"),
+    BodyTooLarge: Row(413, "The body is too large"),
+    audio.AudioEmpty: Row(422, "The file holds no audio"),
+    audio.AudioBroken: Row(422, "The file is broken"),
+    audio.AudioUnsupported: Row(415, "The format is not supported"),
+    audio.AudioTooLarge: Row(413, "The file is too large"),
+    audio.AudioTooLong: Row(413, "The recording is too long"),
+    audio.AudioUnavailable: Row(503, "Not available now"),
+    speech.SpeechFailed: Row(422, "The text cannot be said"),
+    speech.SpeechUnavailable: Row(503, "Not available now"),
+}
+
+#: What is told of an error that no customer can cause.
+DEFECT = Row(500, "Internal error")
+
+
+def row_of(error: type[errors.DomainError]) -> Row:
+    """Find how an error is told: its own row, or that of what it is a kind of."""
+    return next((ROWS[kind] for kind in error.__mro__ if kind in ROWS), DEFECT)
+
+
+def problem(error: errors.DomainError, headers: Headers = ()) -> Answer:
+    """Write an error as problem details."""
+    row = row_of(type(error))
+    told = Problem(f"urn:portevoix:problem:{error.code}", row.title, row.status, error.message, error.code)
+    if row.status == 401:
+        headers = (*headers, (b"www-authenticate", b'Bearer realm="portevoix"'))
+    return Answer(row.status, msgspec.json.encode(told), CONTENT_TYPE, headers)

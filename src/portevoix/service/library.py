@@ -1,0 +1,50 @@
+"""An account's library of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portevoix.domain.account import Access
+from portevoix.domain.audio import AudioName, TelephoneAudio
+from portevoix.domain.recording import Place, Recording, parse_token, recording_token
+from portevoix.ports import House
+
+
+async def upload_recording(house: House, access: Access, name: AudioName, data: bytes) -> Recording:
+    """Make a file fit for the telephone and keep it.
+
+    Args:
+        data: the file's bytes, of any format that is taken.
+
+    Raises:
+        AudioEmpty, AudioUnsupported, AudioTooLarge, AudioTooLong, AudioBroken, AudioUnavailable.
+    """
+    upload = await house.uploads.receive(data)
+    return await house.recordings.keep(access.account_id, recording_token(house.entropy(16)), name, upload)
+
+
+async def list_recordings(
+    house: House, access: Access, after: Place | None = None, most: int | None = None
+) -> Sequence[Recording]:
+    """Read the account's recordings, oldest first, from after a place on."""
+    return await house.recordings.list(access.account_id, after, most)
+
+
+async def find_recording(house: House, access: Access, token: str) -> Recording:
+    """Read one of the account's recordings. Raises RecordingNotFound."""
+    return await house.recordings.find(access.account_id, parse_token(token))
+
+
+async def rename_recording(house: House, access: Access, token: str, name: AudioName) -> Recording:
+    """Change the name of one of the account's recordings. Raises RecordingNotFound."""
+    return await house.recordings.rename(access.account_id, parse_token(token), name)
+
+
+async def delete_recording(house: House, access: Access, token: str) -> None:
+    """Remove one of the account's recordings. Raises RecordingNotFound."""
+    await house.recordings.delete(access.account_id, parse_token(token))
+
+
+async def recording_audio(house: House, access: Access, token: str) -> TelephoneAudio:
+    """Read what calls play of one of the account's recordings. Raises RecordingNotFound."""
+    return await house.recordings.audio(access.account_id, parse_token(token))

@@ -1,0 +1,1 @@
+"""Text in, telephone audio out: normalised text, three engines behind one Protocol, a cache."""
