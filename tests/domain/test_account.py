@@ -20,6 +20,7 @@ from portevoix.domain.account import (
     parse_address,
     parse_name,
     parse_networks,
+    parse_reason,
     parse_scopes,
     secret_hint,
     secret_text,
@@ -184,3 +185,15 @@ def test_a_name_is_trimmed_and_kept() -> None:
 def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue):
         parse_name(text)
+
+
+def test_a_reason_is_trimmed_and_a_blank_one_is_none() -> None:
+    assert parse_reason(" facture n° 7 ") == "facture n° 7"
+    assert [parse_reason(text) for text in (None, "", " \t\n")] == [None] * 3
+    assert parse_reason("x" * 500) == "x" * 500
+
+
+@pytest.mark.parametrize("text", ["x" * 501, "a\nb", "a\x00b", "\udcff", "a\tb"])
+def test_a_reason_that_cannot_be_shown_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue):
+        parse_reason(text)
