@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -110,3 +110,19 @@ async def test_a_server_stops_in_order_though_its_database_is_away(
     async with served_over(cable, clock, tmp_path) as http:
         assert (await http.get(f"/v1/me/{account.live_key}")).status_code == 200
         await cable.cut()
+
+
+async def test_work_in_the_background_that_misses_a_cancellation_is_ended_all_the_same() -> None:
+    async def work() -> None:
+        with suppress(asyncio.CancelledError):  # so does a pool whose connection comes in the same moment
+            await asyncio.sleep(PATIENCE_S)
+        await asyncio.sleep(PATIENCE_S)
+
+    async def begin_and_end() -> None:
+        async with bootstrap._in_background(work()):
+            await asyncio.sleep(0)
+
+    ending = asyncio.create_task(begin_and_end())
+    done, _ = await asyncio.wait({ending}, timeout=3)
+    ending.cancel()
+    assert done == {ending}

@@ -40,6 +40,7 @@ from portevoix.store.recordings import PostgresRecordings
 from portevoix.store.tariffs import PostgresTariffs
 
 MAINTENANCE_INTERVAL_S = 15.0
+CANCEL_AGAIN_S = 1.0
 CONNECTIONS_A_WORKER = 8
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
@@ -288,10 +289,13 @@ async def _leave_with_parent() -> None:
 
 @asynccontextmanager
 async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do work beside a block and end it with the block; one that misses its cancellation is cancelled again."""
     task = asyncio.create_task(work)
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("background_failed", error=repr(fault))

@@ -19,6 +19,9 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 2.0
 
+#: How long the pool tries by itself, ever more seldom; after that, the next request makes it try at once.
+RECONNECT_TIMEOUT_S = 2.0
+
 
 class Database:
     """A pool of connections, or the one connection of a unit of work.
@@ -114,7 +117,7 @@ async def open_pool(url: str, *, smallest: int, largest: int) -> AsyncIterator[A
         max_size=largest,
         kwargs={"autocommit": True, "options": "-c timezone=UTC", "application_name": "portevoix"},
         connection_class=psycopg.AsyncConnection,
-        check=None,
+        reconnect_timeout=RECONNECT_TIMEOUT_S,
         open=False,
     )
     try:
