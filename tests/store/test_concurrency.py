@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from portevoix.domain.errors import InsufficientCredit
+import psycopg
+import pytest
+from psycopg import errors
+
+from portevoix.domain.errors import Busy, HoldExceeded, InsufficientCredit, NotFound
 from portevoix.domain.ids import AccountRef
-from portevoix.domain.ledger import Held
+from portevoix.domain.ledger import Held, Resolved
 from portevoix.ports import House
 from portevoix.service import credit
 from portevoix.service.accounts import open_account
@@ -102,3 +106,58 @@ async def test_opposite_allotments_at_once_neither_deadlock_nor_lose(house: Hous
     )
     assert (await house.accounts.find(up)).available_micros == 1000
     assert await credit.check_ledger(house) == []
+
+
+async def test_a_hold_settled_and_released_at_once_is_ended_by_the_one_that_can(house: House) -> None:
+    ref, account_id = await _account(house, 100)
+    held = await credit.reserve(house, account_id, 100, "h")
+    answers = await asyncio.gather(
+        credit.settle(house, held.hold_id, 150), credit.release(house, held.hold_id), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [HoldExceeded, Resolved]
+    assert (await house.accounts.find(ref)).available_micros == 100
+
+
+async def test_of_two_equal_settles_at_once_one_is_a_repeat(house: House) -> None:
+    _, account_id = await _account(house, 100)
+    held = await credit.reserve(house, account_id, 100, "h")
+    answers = await asyncio.gather(*(credit.settle(house, held.hold_id, 60) for _ in range(2)))
+    assert [answer.repeated for answer in answers] == [False, True]
+
+
+async def test_a_refused_reserve_does_not_refuse_another_of_its_key_that_fits(house: House) -> None:
+    _, account_id = await _account(house, 100)
+    asked = [credit.reserve(house, account_id, amount, "k") for amount in (5000, 10)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [InsufficientCredit, Held]
+
+
+async def test_a_hold_whose_reserve_is_not_committed_yet_is_ended_by_nobody(house: House) -> None:
+    ref, account_id = await _account(house, 200)
+    async with house.unit_of_work() as together:
+        held = await credit.reserve(together, account_id, 100, "h")
+        release = asyncio.create_task(credit.release(house, held.hold_id))
+        await asyncio.wait({release}, timeout=1)
+    with pytest.raises(NotFound):
+        await release
+    assert (await credit.settle(house, held.hold_id, 100)).settled_micros == 100
+    found = await house.accounts.find(ref)
+    assert (found.available_micros, found.held_micros) == (100, 0)
+    assert await credit.check_ledger(house) == []
+
+
+async def test_a_resolved_hold_is_never_resolved_otherwise_whatever_the_code_does(house: House, url: str) -> None:
+    _, account_id = await _account(house, 100)
+    held = await credit.reserve(house, account_id, 100, "h")
+    await credit.settle(house, held.hold_id, 60)
+    with psycopg.connect(url) as connection, pytest.raises(errors.RestrictViolation):
+        connection.execute("UPDATE hold SET settled_micros = 50 WHERE id = %s", [held.hold_id])
+
+
+async def test_an_account_that_somebody_keeps_locked_holds_nobody_up_for_long(house: House, url: str) -> None:
+    _, account_id = await _account(house, 100)
+    with psycopg.connect(url) as forgotten:
+        forgotten.execute("UPDATE account SET name = 'locked' WHERE id = %s", [account_id])
+        with pytest.raises(Busy):
+            await credit.reserve(house, account_id, 10, "h")
+    assert (await credit.reserve(house, account_id, 10, "h")).repeated is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -24,7 +25,7 @@ from portevoix.api.v1.wire import encode_json
 from portevoix.api.v2 import routes as v2
 from portevoix.api.v2.problems import problem
 from portevoix.domain.account import Network
-from portevoix.domain.errors import Defect, DomainError, MethodNotAllowed, NotFound, RateLimited
+from portevoix.domain.errors import Defect, DomainError, MethodNotAllowed, NotFound, RateLimited, Unavailable
 from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
 
@@ -105,7 +106,7 @@ class _Door:
         counted = Counted()
         try:
             await self.guard.count_stranger(trace_of(scope), counted)
-        except RateLimited as refusal:
+        except (RateLimited, Unavailable) as refusal:
             error = refusal
         if _is_v2(scope):
             return problem(error, counted.headers())
@@ -127,11 +128,15 @@ def _routes(doorstep: Doorstep, guard: Guard, rules: Rules, figures: Callable[[]
     description = openapi(v1.OPERATIONS, v2.OPERATIONS, rules.allowed)
     document = Answer(200, msgspec.json.encode(description))
 
+    @lru_cache(maxsize=8)
+    def reference_at(base_url: str) -> Answer:
+        return reference_page.render(description, base_url)
+
     async def described(_scope: Scope) -> Answer:
         return document
 
     async def reference(scope: Scope) -> Answer:
-        return reference_page.render(description, _base_url(scope))
+        return reference_at(_base_url(scope))
 
     async def reference_style(_scope: Scope) -> Answer:
         return reference_page.style()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +24,7 @@ def policy(allowed: str) -> Headers:
     return (b"content-security-policy", rules.encode()), (b"referrer-policy", b"no-referrer")
 
 
+@cache
 def templates() -> Environment:
     """Open the pages' templates; what they are given is escaped."""
     return Environment(

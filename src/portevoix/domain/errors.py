@@ -130,6 +130,12 @@ class Unavailable(DomainError):
     code = "unavailable"
 
 
+class Busy(Unavailable):
+    """Others were in the way for too long, or both in each other's; nothing was changed, and it may be tried again."""
+
+    code = "busy"
+
+
 class RateLimited(DomainError):
     """The caller's allowance of requests is used up."""
 

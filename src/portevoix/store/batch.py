@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from portevoix.domain.errors import Unavailable
+from portevoix.domain.errors import Busy, Unavailable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -69,17 +69,13 @@ class Batcher(Generic[Item, Answer]):
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._run([item for item, _ in batch])
-        except Unavailable as problem:
-            for _, future in (*batch, *self._queue):  # those who queued meanwhile have waited as long
-                _give(future, problem)
-            self._queue.clear()
-            return
         except Exception as problem:  # noqa: BLE001 - handed to the callers
-            if len(batch) > 1:
-                for pair in batch:
-                    await self._answer([pair])
-            else:
+            if isinstance(problem, Unavailable) and not isinstance(problem, Busy):
+                self._tell_all(batch, problem)
+            elif len(batch) == 1:
                 _give(batch[0][1], problem)
+            else:
+                await self._one_by_one(batch)
             return
         except BaseException:
             for _, future in batch:
@@ -87,6 +83,26 @@ class Batcher(Generic[Item, Answer]):
             raise
         for (_, future), answer in zip(batch, answers, strict=True):
             _give(future, answer)
+
+    async def _one_by_one(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        for place, (item, future) in enumerate(batch):
+            try:
+                (answer,) = await self._run([item])
+            except Unavailable as problem:
+                if not isinstance(problem, Busy):
+                    self._tell_all(batch[place:], problem)
+                    return
+                _give(future, problem)
+            except Exception as problem:  # noqa: BLE001 - handed to the caller
+                _give(future, problem)
+            else:
+                _give(future, answer)
+
+    def _tell_all(self, batch: list[tuple[Item, asyncio.Future[Answer]]], problem: Unavailable) -> None:
+        """Answer those of a batch, and those who queued meanwhile: they have waited as long."""
+        for _, future in (*batch, *self._queue):
+            _give(future, problem)
+        self._queue.clear()
 
 
 def _give(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:

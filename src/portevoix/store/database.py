@@ -11,7 +11,7 @@ import psycopg
 from psycopg import conninfo, errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from portevoix.domain.errors import InvalidValue, Unavailable
+from portevoix.domain.errors import Busy, InvalidValue, Unavailable
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -21,6 +21,21 @@ ANSWER_TIMEOUT_S = 2.0
 
 #: How long the pool tries by itself, ever more seldom; after that, the next request makes it try at once.
 RECONNECT_TIMEOUT_S = 2.0
+
+
+_BUSY = (errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled, errors.SerializationFailure)
+
+#: A silent database, or somebody's forgotten transaction, holds nobody up for longer.
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "options": (
+        "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=20s -c idle_in_transaction_session_timeout=60s"
+    ),
+}
 
 
 class Database:
@@ -87,7 +102,9 @@ def faults() -> Iterator[None]:
         if fault.diag.constraint_name in (None, "account_balance_bounded"):
             raise InvalidValue("an account holds at most 1000000000000 euros") from fault
         raise
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as fault:
+    except _BUSY as fault:
+        raise Busy("the database is busy with this account") from fault
+    except (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, PoolTimeout) as fault:
         raise Unavailable("the database cannot be reached") from fault
 
 
@@ -115,7 +132,7 @@ async def open_pool(url: str, *, smallest: int, largest: int) -> AsyncIterator[A
         url,
         min_size=smallest,
         max_size=largest,
-        kwargs={"autocommit": True, "options": "-c timezone=UTC", "application_name": "portevoix"},
+        kwargs={"autocommit": True, "application_name": "portevoix", **PATIENCE},
         connection_class=psycopg.AsyncConnection,
         reconnect_timeout=RECONNECT_TIMEOUT_S,
         open=False,

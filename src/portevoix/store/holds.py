@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import NamedTuple, TypeVar
 
 from portevoix.domain.account import State
@@ -23,6 +23,7 @@ from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
 Answer = TypeVar("Answer")
+Command = TypeVar("Command")
 
 SQL = queries("holds")
 ACCOUNTS = queries("ledger")
@@ -58,20 +59,10 @@ class Holds:
         return await self._resolves.submit(command)
 
     async def _reserve_all(self, commands: Sequence[Reserve]) -> list[Held | Exception]:
-        outcomes: dict[tuple[int, str], _ReserveRow] = {}
-        waiting = commands
-        while waiting:  # again for those alone that a larger one, now refused, kept from their turn, or lapsed credit
-            outcomes |= await self._reserve_once(waiting)
-            waiting = [command for command in waiting if outcomes[_place(command)].outcome in ("waiting", "lapsed")]
-            await self._expire([item.account_id for item in waiting if outcomes[_place(item)].outcome == "lapsed"])
-        seen: set[tuple[int, str]] = set()
-        answers: list[Held | Exception] = []
-        for command in commands:
-            answers.append(_held(command, outcomes[_place(command)], again=_place(command) in seen))
-            seen.add(_place(command))
-        return answers
+        return await _in_rounds(commands, _place, self._reserve_round)
 
-    async def _reserve_once(self, commands: Sequence[Reserve]) -> dict[tuple[int, str], _ReserveRow]:
+    async def _reserve_round(self, commands: Sequence[Reserve]) -> list[Held | Exception | None]:
+        """Ask for reserves that all differ in place; ``None`` for one whose turn has yet to come."""
         accounts = list({command.account_id for command in commands})
         at = self._clock.now()
         async with self._database.command() as connection:
@@ -83,23 +74,63 @@ class Holds:
                 "at": at,
             }
             cursor = await connection.execute(SQL["reserve"], asked)
-            rows = [_ReserveRow(*row) for row in await cursor.fetchall()]
-        return {(row.account_id, row.key): row for row in rows}
+            rows = {(row[0], row[1]): _ReserveRow(*row) for row in await cursor.fetchall()}
+        lapsed = [place[0] for place, row in rows.items() if row.outcome == "lapsed"]
+        if lapsed:
+            await self._expire(lapsed)
+        return [_held(command, rows[_place(command)]) for command in commands]
 
     async def _expire(self, accounts: list[int]) -> None:
-        if accounts:
-            async with self._database.command() as connection:
-                await connection.execute(ACCOUNTS["lock_accounts"], {"accounts": accounts})
-                await connection.execute(ACCOUNTS["expire"], {"accounts": accounts, "at": self._clock.now()})
+        async with self._database.command() as connection:
+            await connection.execute(ACCOUNTS["lock_accounts"], {"accounts": accounts})
+            await connection.execute(ACCOUNTS["expire"], {"accounts": accounts, "at": self._clock.now()})
 
     async def _resolve_all(self, commands: Sequence[Resolve]) -> list[Resolved | Exception]:
+        return await _in_rounds(commands, lambda command: command.hold_id, self._resolve_round)
+
+    async def _resolve_round(self, commands: Sequence[Resolve]) -> list[Resolved | Exception | None]:
+        """End holds that are all different, those alone whose accounts were locked: nobody else is ending them."""
         holds = [command.hold_id for command in commands]
         used = [command.used_micros for command in commands]
-        async with self._database.command() as connection:
-            await connection.execute(SQL["lock_accounts_of_holds"], {"holds": holds})
-            cursor = await connection.execute(SQL["resolve"], {"holds": holds, "used": used, "at": self._clock.now()})
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(SQL["lock_accounts_of_holds"], {"holds": holds})
+            locked = [account_id for (account_id,) in await cursor.fetchall()]
+            asked = {"holds": holds, "used": used, "locked": locked, "at": self._clock.now()}
+            cursor = await connection.execute(SQL["resolve"], asked)
             rows = {row[0]: _ResolveRow(*row) for row in await cursor.fetchall()}
         return [_resolved(command, rows[command.hold_id]) for command in commands]
+
+
+async def _in_rounds(
+    commands: Sequence[Command],
+    place: Callable[[Command], Hashable],
+    ask: Callable[[Sequence[Command]], Awaitable[Sequence[Answer | Exception | None]]],
+) -> list[Answer | Exception]:
+    """Answer commands in rounds, no two of one place in one round, so that a repeat is told what the first one did.
+
+    Args:
+        place: what a command is about; a second command about the same waits for the next round.
+        ask: answers a round in one transaction; ``None`` sends a command to the next round.
+
+    Raises:
+        Exception: the first round failed, so that nothing was changed. Where a later one fails, those who still wait
+            get its exception, and the others their answers.
+    """
+    answers: dict[int, Answer | Exception] = {}
+    waiting = list(enumerate(commands))
+    while waiting:
+        turns = {place(command): (number, command) for number, command in reversed(waiting)}
+        asked = sorted(turns.values(), key=lambda turn: turn[0])
+        try:
+            replies = await ask([command for _, command in asked])
+        except Exception as problem:
+            if not answers:
+                raise
+            answers |= dict.fromkeys((number for number, _ in waiting), problem)
+            break
+        answers |= {number: reply for (number, _), reply in zip(asked, replies, strict=True) if reply is not None}
+        waiting = [(number, command) for number, command in waiting if number not in answers]
+    return [answers[number] for number in range(len(commands))]
 
 
 class _ReserveRow(NamedTuple):
@@ -123,8 +154,10 @@ def _place(command: Reserve) -> tuple[int, str]:
     return command.account_id, command.idempotency_key
 
 
-def _held(command: Reserve, row: _ReserveRow, *, again: bool) -> Held | DomainError:
+def _held(command: Reserve, row: _ReserveRow) -> Held | DomainError | None:
     match row.outcome:
+        case "waiting" | "lapsed":
+            return None
         case "unknown":
             return NotFound(f"there is no ledger account {command.account_id}")
         case State.DISABLED:
@@ -135,7 +168,7 @@ def _held(command: Reserve, row: _ReserveRow, *, again: bool) -> Held | DomainEr
             return InsufficientCredit("the available credit is too low")
     if row.held_micros != command.amount_micros:
         return IdempotencyConflict("the idempotency key was used for another amount")
-    return Held(row.hold_id, row.available_after_micros, repeated=again or row.outcome == "repeated")
+    return Held(row.hold_id, row.available_after_micros, repeated=row.outcome == "repeated")
 
 
 def _resolved(command: Resolve, row: _ResolveRow) -> Resolved | DomainError:

@@ -126,7 +126,7 @@ async def _read_fields(receive: Receive) -> dict[str, object] | DomainError:
     try:
         raw = await read_body(receive)
         fields = msgspec.json.decode(raw) if raw.strip() else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return BodyMalformed("the body is not JSON")
     except DomainError as error:
         return error

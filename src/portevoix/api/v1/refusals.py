@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from msgspec import UNSET, ValidationError
 
-from portevoix.api.body import BodyTooLarge
+from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v1.wire import FieldError, Refusal
 from portevoix.domain import audio, errors, recording
 
@@ -73,6 +73,8 @@ ROWS: dict[type[errors.DomainError], Row] = {
     errors.MethodNotAllowed: Row(405, 405, "Méthode non autorisée"),
     errors.RateLimited: Row(429, 429, "Trop de requêtes"),
     errors.InsufficientCredit: Row(402, "NOT_CREDIT", "Crédit insuffisant"),
+    errors.Busy: Row(503, 503, "Service momentanément indisponible"),
+    BodyTooSlow: Row(408, 408, "La requête a mis trop de temps à arriver"),
     errors.Unavailable: Row(503, 503, "Service momentanément indisponible"),
 }
 

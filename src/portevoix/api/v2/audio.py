@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from portevoix.api.answer import Answer
-from portevoix.api.body import BodyTooLarge, read_body
+from portevoix.api.body import FILE_TIMEOUT_S, BodyTooLarge, BodyTooSlow, read_body
 from portevoix.api.v2 import wire
 from portevoix.api.v2.operation import Call, Media, Operation, parse_json
 from portevoix.api.v2.problems import RangeOutside
@@ -50,17 +52,23 @@ async def _file(call: Call[None, None]) -> tuple[AudioName, bytes]:
     """Read a file and its name out of a form, or out of JSON."""
     content_type = dict(call.scope["headers"]).get(b"content-type", b"").lower()
     most_bytes = call.house.uploads.most_bytes
-    if not content_type.startswith(b"multipart/form-data"):
+    if content_type.startswith(b"multipart/form-data"):
         try:
-            raw = await read_body(call.receive, most_bytes * 4 // 3 + FRAME_BYTES)
-        except BodyTooLarge:
-            raise AudioTooLarge(f"the file is larger than {most_bytes} bytes") from None
-        sent = parse_json(raw, wire.NewAudio)
-        return AudioName.parse(sent.name), sent.content
+            async with asyncio.timeout(FILE_TIMEOUT_S):
+                return await _from_form(call, most_bytes + FRAME_BYTES)
+        except TimeoutError:
+            raise BodyTooSlow("the form does not come to its end") from None
     try:
-        async with Request(call.scope, _bounded(call.receive, most_bytes + FRAME_BYTES)).form(
-            max_files=1, max_fields=4
-        ) as form:
+        raw = await read_body(call.receive, most_bytes * 4 // 3 + FRAME_BYTES, FILE_TIMEOUT_S)
+    except BodyTooLarge:
+        raise AudioTooLarge(f"the file is larger than {most_bytes} bytes") from None
+    sent = parse_json(raw, wire.NewAudio)
+    return AudioName.parse(sent.name), sent.content
+
+
+async def _from_form(call: Call[None, None], most_bytes: int) -> tuple[AudioName, bytes]:
+    try:
+        async with Request(call.scope, _bounded(call.receive, most_bytes)).form(max_files=1, max_fields=4) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise InvalidValue("the form has no file in the field 'file'")

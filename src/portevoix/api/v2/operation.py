@@ -145,5 +145,5 @@ def parse_json(raw: bytes, shape: type[Shape]) -> Shape:
     """Read a JSON body. Raises InvalidValue, with the place and what was expected there."""
     try:
         return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise InvalidValue(f"body: {fault}") from None

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from portevoix.api.answer import Answer, Headers
-from portevoix.api.body import BodyTooLarge
+from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.domain import audio, errors, speech
 
 CONTENT_TYPE = b"application/problem+json"
@@ -60,6 +60,7 @@ ROWS: dict[type[errors.DomainError], Row] = {
     errors.IdempotencyConflict: Row(409, "The idempotency key was used for another request"),
     errors.Defect: Row(500, "Internal error"),
     RangeOutside: Row(416, "The range lies outside"),
+    BodyTooSlow: Row(408, "The body takes too long to come"),
     BodyTooLarge: Row(413, "The body is too large"),
     audio.AudioEmpty: Row(422, "The file holds no audio"),
     audio.AudioBroken: Row(422, "The file is broken"),

@@ -209,6 +209,9 @@ CREATE TRIGGER transfer_is_immutable BEFORE UPDATE OR DELETE ON transfer FOR EAC
 CREATE TRIGGER transfer_is_kept BEFORE TRUNCATE ON transfer EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER account_is_kept BEFORE DELETE OR TRUNCATE ON account EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER hold_is_kept BEFORE DELETE OR TRUNCATE ON hold EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER hold_is_resolved_once BEFORE UPDATE ON hold FOR EACH ROW
+WHEN (OLD.settled_micros IS NOT NULL AND NEW.settled_micros IS DISTINCT FROM OLD.settled_micros)
+EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER credit_grant_is_kept BEFORE DELETE OR TRUNCATE ON credit_grant EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER draw_is_kept BEFORE DELETE OR TRUNCATE ON draw EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER tariff_revision_is_immutable BEFORE UPDATE OR DELETE ON tariff_revision FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -28,8 +28,10 @@ ORDER BY a.id;
 
 -- name: set_state
 -- Both ledgers of the account, or the one that was named.
-UPDATE account SET state = %(state)s
-WHERE public_id = %(public_id)s AND (mode = %(mode)s OR %(mode)s = 'live') RETURNING id;
+-- Locked by id, as every command locks them.
+UPDATE account SET state = %(state)s WHERE id IN (
+    SELECT id FROM account WHERE public_id = %(public_id)s AND (mode = %(mode)s OR %(mode)s = 'live')
+    ORDER BY id FOR NO KEY UPDATE) RETURNING id;
 
 -- name: set_low_balance
 UPDATE account SET low_balance_micros = %(threshold)s

@@ -73,7 +73,8 @@ SELECT account_id, idempotency_key, coalesce(state, 'unknown'), NULL, amount_mic
 FROM known WHERE hold_id IS NULL AND state IS DISTINCT FROM 'active';
 
 -- name: resolve
--- A batch of holds ended: each settles what was used of it and releases the rest, once.
+-- A batch of holds ended: each settles what was used of it and releases the rest, once. Only holds whose accounts
+-- were locked are known here: another may have been opened since, and somebody else be ending it.
 WITH asked AS MATERIALIZED (
     SELECT DISTINCT ON (hold_id) hold_id, used_micros, ord
     FROM unnest(%(holds)s::bigint[], %(used)s::bigint[]) WITH ORDINALITY AS a (hold_id, used_micros, ord)
@@ -82,7 +83,8 @@ WITH asked AS MATERIALIZED (
     SELECT h.id, h.account_id, h.amount_micros, k.used_micros, h.amount_micros - k.used_micros AS back_micros, k.ord,
         (a.available_micros + sum(h.amount_micros - k.used_micros) OVER (PARTITION BY h.account_id ORDER BY k.ord))::bigint AS after_micros
     FROM asked k
-    CROSS JOIN LATERAL (SELECT * FROM hold WHERE id = k.hold_id LIMIT 1) h -- by its index, however large the table is
+    CROSS JOIN LATERAL ( -- by its index, however large the table is
+        SELECT * FROM hold WHERE id = k.hold_id AND account_id = ANY(%(locked)s::bigint[]) LIMIT 1) h
     JOIN account a ON a.id = h.account_id
     WHERE h.settled_micros IS NULL AND k.used_micros <= h.amount_micros
 ), line AS MATERIALIZED ( -- a hold's draws laid end to end: what was used comes from the earliest expiry
@@ -125,5 +127,6 @@ SELECT k.hold_id,
     coalesce(e.after_micros, (SELECT t.available_after_micros FROM transfer t
         WHERE t.hold_id = h.id AND t.kind IN ('settle', 'release') ORDER BY t.id DESC LIMIT 1)) AS available_after_micros
 FROM asked k
-LEFT JOIN LATERAL (SELECT * FROM hold WHERE id = k.hold_id LIMIT 1) h ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM hold WHERE id = k.hold_id AND account_id = ANY(%(locked)s::bigint[]) LIMIT 1) h ON true
 LEFT JOIN ended e ON e.id = k.hold_id;

@@ -22,7 +22,9 @@ RETURNING k.account_id, k.name, k.scopes, k.allowed::text[] AS allowed, before.e
 
 -- name: touch_keys
 UPDATE api_key k SET last_used_at = greatest(k.last_used_at, u.at)
-FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS u (id, at) WHERE k.id = u.id;
+FROM (SELECT id FROM api_key WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE) locked
+JOIN unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS u (id, at) ON u.id = locked.id
+WHERE k.id = locked.id;
 
 -- name: access
 -- Everything that a request needs to know of its key, for a batch of keys.

@@ -34,4 +34,5 @@ ORDER BY r.effective_from DESC LIMIT 1;
 
 -- name: assign_tariff
 -- Both ledgers of the account: the sandbox prices as the live account does.
-UPDATE account SET tariff_id = (SELECT id FROM tariff WHERE name = %(tariff)s) WHERE public_id = %(account)s RETURNING id;
+UPDATE account SET tariff_id = (SELECT id FROM tariff WHERE name = %(tariff)s) WHERE id IN (
+    SELECT id FROM account WHERE public_id = %(account)s ORDER BY id FOR NO KEY UPDATE) RETURNING id;
