@@ -62,7 +62,7 @@ def test_a_language_finds_its_voice(espeak, asked, spoken):
 @pytest.mark.parametrize(("sentence", "syllables"), SENTENCES)
 async def test_speech_has_the_measures_of_speech(espeak, heard, gaps, sentence, syllables):
     audio = await espeak.speak(Utterance(sentence))
-    if folder := os.environ.get("PORTEVOIX_LISTEN_DIR"):
+    if folder := os.environ.get("LISTEN_DIR"):
         target = Path(folder) / f"{SENTENCES.index((sentence, syllables)):02d}.wav"
         await asyncio.to_thread(target.write_bytes, wav_16bit(audio))
     spoken_s = float(audio.duration_s) - sum(gaps(audio)) / 8_000

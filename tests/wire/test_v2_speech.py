@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -172,16 +173,16 @@ async def test_every_voice_that_is_listed_can_be_asked_for(account: OpenedAccoun
             assert await _say(http, account.live_key, "12", lang=voice["lang"]), voice
 
 
-def test_a_sandbox_killed_between_two_jobs_is_started_again(server: Server) -> None:
-    key = server.run("account", "create", "Mairie", "--json")["live_key"]
-    with httpx2.Client(base_url=server.url, headers=bearer(key), trust_env=False, timeout=PATIENCE_S) as http:
-        said = http.post("/v2/speech", json={"text": "avant"})
-        assert said.status_code == 200, said.text
-        first = _kill_sandbox(server)
-        files = {"file": ("après.wav", wav_file(tone()))}
-        sent = http.post("/v2/audio", files=files)
-        second = _kill_sandbox(server)
-        said_again = http.post("/v2/speech", json={"text": "après"})
+def test_a_sandbox_killed_between_two_jobs_is_started_again(data_folder: Path) -> None:
+    with Server(data_folder) as server:
+        key = server.run("account", "create", "Mairie", "--json")["live_key"]
+        with httpx2.Client(base_url=server.url, headers=bearer(key), trust_env=False, timeout=PATIENCE_S) as http:
+            said = http.post("/v2/speech", json={"text": "avant"})
+            assert said.status_code == 200, said.text
+            first = _kill_sandbox(server)
+            sent = http.post("/v2/audio", files={"file": ("après.wav", wav_file(tone()))})
+            second = _kill_sandbox(server)
+            said_again = http.post("/v2/speech", json={"text": "après"})
     assert (sent.status_code, said_again.status_code) == (201, 200)
     assert first != second
 
@@ -189,7 +190,7 @@ def test_a_sandbox_killed_between_two_jobs_is_started_again(server: Server) -> N
 def _kill_sandbox(server: Server) -> int:
     """Kill the server's sandbox process, and wait until it is gone; returns its process id."""
     assert server.process is not None
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
     processes = {int(line.split()[0]): line.split(None, 2)[1:] for line in listed.stdout.splitlines()}
     ours = {server.process.pid}
     while more := {pid for pid, (parent, *_) in processes.items() if int(parent) in ours} - ours:
