@@ -32,7 +32,7 @@ FEWEST_PAIRS = 5
     help="A JSON file of an earlier run, to set this one beside.",
 )
 def main(parts: tuple[str, ...], pairs: int, compare: Path | None) -> None:
-    """Measure PARTs (http, ledger, startup, memory, audio, speech), or all; print a table and keep it as JSON."""
+    """Measure PARTs (http, ledger, startup, memory, audio, speech, sending), or all; print and keep what was found."""
     logs.set_up("error", "text")
     before = report.read(compare) if compare else None
     began = datetime.now(UTC)

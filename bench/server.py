@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -87,24 +87,31 @@ class Node:
     """A data folder with an account in it.
 
     Args:
-        key: an API key of the account.
+        key: a test key of the account.
+        live_key: a live one.
     """
 
     data: Path
     key: str
+    live_key: str
 
     @classmethod
-    def prepare(cls, data: Path) -> Node:
-        """Make a data folder as a first start leaves it, with one account."""
-        command: list[str | Path] = [SCRIPT, "account", "create", "Bench", "--credit", "19", "--json", "--data", data]
-        made = subprocess.run(command, check=True, capture_output=True, text=True)
-        return cls(data, json.loads(made.stdout)["test_key"])
+    def prepare(cls, data: Path, credit_euros: int = 19) -> Node:
+        """Make a data folder as a first start leaves it, with one account; in one that is there, another account."""
+        credit: list[str | Path] = ["--credit", str(credit_euros)]
+        command: list[str | Path] = [SCRIPT, "account", "create", "Bench", *credit, "--json", "--data", data]
+        made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        return cls(data, made["test_key"], made["live_key"])
 
-    def portevoix(self) -> Server:
-        """Make a ``portevoix serve`` with one worker and everything on: access log, metrics, limits counted."""
-        limits = {f"PORTEVOIX_LIMIT_{name}": LIMIT_OUT_OF_REACH for name in ("ME", "WRONG_KEY")}
+    def portevoix(self, environment: Mapping[str, str] | None = None) -> Server:
+        """Make a ``portevoix serve`` with one worker and everything on: access log, metrics, limits counted.
+
+        Args:
+            environment: further settings.
+        """
+        limits = {f"PORTEVOIX_LIMIT_{name}": LIMIT_OUT_OF_REACH for name in ("ME", "TTS", "WRONG_KEY")}
         command: list[str | Path] = [SCRIPT, "serve", "--workers", "1", "--data", self.data, "--port"]
-        return Server(command, limits, self.data / "access.log")
+        return Server(command, {**limits, **(environment or {})}, self.data / "access.log")
 
     def hello(self) -> Server:
         """Make the bare ASGI application, on granian as Portevoix sets it up."""

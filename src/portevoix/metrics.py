@@ -1,13 +1,16 @@
-"""Prometheus metrics of the HTTP door, added up over the worker processes of a node."""
+"""Prometheus metrics, added up over the worker processes of a node."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portevoix.api.trace import Answered
+from portevoix.domain.dialling import Conclusion
+from portevoix.domain.money import MICROS_PER_EURO
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
@@ -22,8 +25,8 @@ CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
-class HttpMetrics:
-    """Requests answered, by route, method and status, and how long they took."""
+class Metrics:
+    """Requests answered, calls made and notices tried."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -42,6 +45,15 @@ class HttpMetrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
+        self._calls = Counter(
+            "portevoix_calls", "Calls that are over.", ("product", "outcome"), registry=self._registry
+        )
+        self._cost = Counter(
+            "portevoix_calls_cost_euros", "What calls have cost.", ("product",), registry=self._registry
+        )
+        self._notices = Counter(
+            "portevoix_notices", "Tries to deliver webhooks and mails.", ("kind", "result"), registry=self._registry
+        )
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -55,6 +67,17 @@ class HttpMetrics:
             self._timers[route] = self._seconds.labels(route)
         counter.inc()
         self._timers[route].observe(duration_s)
+
+    def settled(self, concluded: Sequence[Conclusion]) -> None:
+        """Count calls that are over."""
+        for one in concluded:
+            if one.cost_micros is not None:
+                self._calls.labels(one.filed.product, one.filed.report.outcome).inc()
+                self._cost.labels(one.filed.product).inc(one.cost_micros / MICROS_PER_EURO)
+
+    def tried(self, kind: str, result: str) -> None:
+        """Count one try of a webhook or a mail."""
+        self._notices.labels(kind, result).inc()
 
     def render(self) -> bytes:
         """Write the figures of all worker processes in Prometheus' text format."""

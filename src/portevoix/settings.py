@@ -11,6 +11,8 @@ from typing import Annotated, Any, get_type_hints
 from portevoix.domain.account import Network, parse_networks
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.limit import Limit
+from portevoix.domain.mail import EmailAddress
+from portevoix.notify.mail import parse_smtp_url
 
 PREFIX = "PORTEVOIX_"
 
@@ -81,6 +83,30 @@ class Settings:
     ]
     speech_key: Annotated[str | None, About("", "the speech server's own API key")]
     speech_cache_bytes: Annotated[int, About("16777216", "spoken audio kept in memory, in bytes; 8,000 a second")]
+    calls_at_once: Annotated[int, About("200", "calls under way at most, in each process")]
+    calls_per_second: Annotated[int, About("50", "calls begun a second at most, in each process")]
+    account_calls_at_once: Annotated[int, About("100", "calls of one account under way at most, in each process")]
+    account_calls_per_second: Annotated[
+        int, About("25", "calls of one account begun a second at most, in each process")
+    ]
+    most_recipients: Annotated[int, About("100000", "recipients of one message at most, through `/v2`")]
+    bill_unanswered: Annotated[
+        bool, About("no", "whether a call that rang and nobody answered costs its connection fee and minimum")
+    ]
+    bill_uncertain: Annotated[bool, About("no", "whether a call whose end is not known costs all that was set aside")]
+    simulator_speed: Annotated[
+        int | None,
+        About("1", "how fast simulated phones live: `1` is real time, `60` a minute a second, `max` waits for nothing"),
+    ]
+    simulator_seed: Annotated[int, About("0", "what the simulated phones of 80 to 89 choose by")]
+    webhooks_allow: Annotated[
+        tuple[Network, ...],
+        About("", "networks that webhooks may reach although they are private, such as `127.0.0.0/8`"),
+    ]
+    smtp_url: Annotated[
+        str | None, About("", "a mail server: `smtp://USER:PASSWORD@HOST:587`; without one, mails are kept to be read")
+    ]
+    mail_from: Annotated[str, About("portevoix@localhost", "the address that mails come from")]
     log_format: Annotated[str, About("auto", "`json`, `text`, or `auto`: text on a terminal")]
     log_level: Annotated[str, About("info", "`debug`, `info`, `warning` or `error`")]
 
@@ -163,6 +189,10 @@ def _number(smallest: int, largest: int, text: str) -> int:
     return int(text)
 
 
+def _yes(text: str) -> bool:
+    return _choice("yes", "no")(text) == "yes"
+
+
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [part.partition("=") for part in text.replace(",", " ").split()]
     if any(not (name and value) for name, _, value in pairs):
@@ -198,6 +228,18 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "speech_names": lambda text: _pairs(text),
     "speech_key": lambda text: text or None,
     "speech_cache_bytes": lambda text: _number(0, 10**10, text),
+    "calls_at_once": lambda text: _number(1, 10**6, text),
+    "calls_per_second": lambda text: _number(1, 10**6, text),
+    "account_calls_at_once": lambda text: _number(1, 10**6, text),
+    "account_calls_per_second": lambda text: _number(1, 10**6, text),
+    "most_recipients": lambda text: _number(1, 10**6, text),
+    "bill_unanswered": lambda text: _yes(text),
+    "bill_uncertain": lambda text: _yes(text),
+    "simulator_speed": lambda text: None if text == "max" else _number(1, 10**6, text),
+    "simulator_seed": lambda text: _number(0, 10**18, text),
+    "webhooks_allow": parse_networks,
+    "smtp_url": lambda text: parse_smtp_url(text) and text if text else None,
+    "mail_from": lambda text: str(EmailAddress.parse(text)),
     "log_format": _choice("auto", "json", "text"),
     "log_level": _choice("debug", "info", "warning", "error"),
 }
@@ -206,6 +248,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 def _write(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return " ".join("=".join(part) if isinstance(part, tuple) else str(part) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if value is None:
-        return "off" if name.startswith("limit_") else ""
+        return "off" if name.startswith("limit_") else "max" if name == "simulator_speed" else ""
     return str(value)

@@ -18,6 +18,8 @@ import httpx2
 import psycopg
 import pytest
 
+from portevoix.cli.demo import _open_to_this_machine
+from portevoix.settings import Settings
 from portevoix.store import embedded
 from tests.parts import PATIENCE_S, Server, free_port, portevoix
 
@@ -198,8 +200,22 @@ def test_the_demo_prints_a_key_and_a_command_that_works_and_keeps_them(data_fold
             (command,) = [line.split("try it", 1)[1].strip() for line in lines if "try it" in line]
             answer = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
             printed.append((command, '"credit":"100"' in answer.stdout))
+            if len(printed) == 2:
+                told = {name: rest for name, _, rest in (line.strip().partition("  ") for line in lines) if rest}
+                sent = subprocess.run(told["send"], shell=True, check=True, capture_output=True, text=True)
+                assert '"success":true' in sent.stdout
+                assert told["then"].strip().startswith("export PORTEVOIX_KEY=pv_test_")
             demo.send_signal(signal.SIGINT)
             rest, _ = demo.communicate(timeout=PATIENCE_S)
         assert demo.returncode == 0
         assert "==> stopped" in rest
     assert printed[0] == printed[1] == (printed[0][0], True)
+
+
+def test_the_demo_lets_webhooks_reach_this_machine_unless_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    unset = Settings.read({})
+    assert [str(network) for network in _open_to_this_machine(unset).webhooks_allow] == ["127.0.0.0/8", "::1/128"]
+    set_in_file = Settings.read({}, webhooks_allow="192.0.2.0/24")
+    assert _open_to_this_machine(set_in_file) == set_in_file
+    monkeypatch.setenv("PORTEVOIX_WEBHOOKS_ALLOW", "")
+    assert _open_to_this_machine(unset) == unset

@@ -47,6 +47,7 @@ class OddServer:
         body: of its answers.
         headers: of its answers, beside the length.
         hangs_up: after so many bytes of a request's body, without an answer.
+        first: answers before these, each a status and a body; a status of 0 hangs up instead.
         keeps: the bodies that it is sent; else it reads them and lets them go.
     """
 
@@ -54,6 +55,7 @@ class OddServer:
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     hangs_up: int | None = None
+    first: list[tuple[int, bytes]] = field(default_factory=list)
     keeps: bool = True
     asked: list[Asked] = field(default_factory=list)
 
@@ -79,12 +81,16 @@ class OddServer:
                 for piece in range(0, 0 if told.keeps else length, PIECE_BYTES):
                     self.rfile.read(min(PIECE_BYTES, length - piece))
                 told.asked.append(Asked(self.command, self.path, dict(self.headers.items()), body))
-                self.send_response(told.status)
+                status, answer = told.first.pop(0) if told.first else (told.status, told.body)
+                if not status:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
                 for name, value in told.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(told.body)))
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(told.body)
+                self.wfile.write(answer)
 
             do_GET = do_POST = do_DELETE = answer  # noqa: N815
 

@@ -434,10 +434,10 @@ def test_a_failure_of_the_service_tells_when_to_come_back(told: str | None, seco
 
 
 def test_a_code_that_nobody_knows_is_told_as_it_is() -> None:
-    body = b'{"code": "audio_in_use", "detail": "a send on Monday plays it"}'
+    body = b'{"code": "audio_asleep", "detail": "a send on Monday plays it"}'
     with OddServer(409, body) as server, asking(server) as voice, pytest.raises(ApiError) as raised:
         voice.delete_audio("0" * 32)
-    assert (type(raised.value), raised.value.code, raised.value.status) == (ApiError, "audio_in_use", 409)
+    assert (type(raised.value), raised.value.code, raised.value.status) == (ApiError, "audio_asleep", 409)
 
 
 def test_a_connection_that_breaks_is_told(wav: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 
 from portevoix import bootstrap
 from portevoix.domain.errors import InsufficientCredit
+from portevoix.ports import House
 from portevoix.service import credit
 from tests.conftest import PEPPER
 
@@ -19,7 +20,7 @@ async def reserve_in_parallel(url: str, account_id: int, count: int, writers: in
     keys = iter([f"{name}-{number}" for number in range(count)])
     refused = 0
 
-    async def write(house: bootstrap.House) -> None:
+    async def write(house: House) -> None:
         nonlocal refused
         for key in keys:
             try:

@@ -28,7 +28,32 @@ TAMPERINGS = [
     ("DELETE FROM credit_grant WHERE id = 1", "row_has_its_parents", "draw on grant 1"),
     ("DELETE FROM account WHERE id = 1", "row_has_its_parents", "hold 1"),
     ("UPDATE hold SET refunded_micros = 1 WHERE id = 2", "hold_agrees_with_its_transfers", "hold 2"),
+    ("UPDATE call SET cost_micros = 59 WHERE id = 2", "call_agrees_with_its_hold", "call 2"),
+    ("UPDATE call SET hold_id = 7 WHERE id = 1", "call_agrees_with_its_hold", "call 1"),
+    ("UPDATE campaign SET delivered = 0 WHERE id = 1", "campaign_agrees_with_its_calls", "campaign 1"),
+    ("UPDATE campaign SET held_micros = 299 WHERE id = 1", "campaign_agrees_with_its_calls", "campaign 1"),
+    ("DELETE FROM attempt", "call_was_dialled_as_often_as_it_says", "call 2"),
+    ("INSERT INTO attempt (call_id, number, account_id, route, dialed_at) VALUES (1, 1, 1, 'r', now())",
+     "call_was_dialled_as_often_as_it_says", "call 1"),
+    ("DELETE FROM campaign", "call_has_its_parents", "call 1"),
+    ("UPDATE attempt SET account_id = 3", "call_has_its_parents", "attempt of call 2"),
 ]  # fmt: skip
+
+
+#: A campaign whose first call waits on hold 1, and whose second one has settled hold 2.
+A_CAMPAIGN = """
+    INSERT INTO sound (sha256, alaw, samples, created_at) VALUES (sha256('a'), 'a', 1, now());
+    INSERT INTO campaign (public_id, account_id, kind, sha256, samples, text, notify_token, retries, retry_spacing_s,
+        is_scheduled, due_at, created_at, total, open, delivered, reserved_micros, held_micros, settled_micros)
+    VALUES ('aaaaaaaaaa', 1, 'voice', sha256('a'), 1, 'a', '', 0, 0, false, now(), now(), 2, 1, 1, 400, 300, 60);
+    INSERT INTO call (campaign_id, account_id, position, number, product, state, due_at, hold_id, reserved_micros)
+    VALUES (1, 1, 1, '33639980000', 'voice_mobile', 'ready', now(), 1, 300);
+    INSERT INTO call (campaign_id, account_id, position, number, product, state, due_at, attempt, hold_id,
+        reserved_micros, cost_micros, ended_at)
+    VALUES (1, 1, 2, '33639980001', 'voice_mobile', 'finished', now(), 1, 2, 100, 60, now());
+    INSERT INTO attempt (call_id, number, account_id, route, dialed_at, ended_at, outcome, is_open)
+    VALUES (2, 1, 1, 'r', now(), now(), 'answered', false);
+"""
 
 
 @pytest.mark.parametrize(("tampering", "invariant", "row"), TAMPERINGS)
@@ -45,6 +70,8 @@ async def test_a_tampering_is_named(
         allot alice shop 50
     """)
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(A_CAMPAIGN)
+        assert await credit.check_ledger(house) == []
         connection.execute("SET session_replication_role = replica")  # as an intruder would, past the triggers
         connection.execute(tampering)
     found = await credit.check_ledger(house)

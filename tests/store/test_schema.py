@@ -13,13 +13,17 @@ import pytest
 from psycopg import errors
 
 from portevoix.domain.ledger import SIDES, Kind
-from portevoix.store.migrate import MigrationChanged, migrate, migrations, pending
+from portevoix.store.migrate import MigrationChanged, job_migrations, migrate, migrations, pending
 
 #: Every CHECK that guards money, by table; a migration that drops one fails here.
 GUARDS = {
     "account": {"account_available_not_negative", "account_held_not_negative", "account_balance_bounded",
                 "account_low_balance_positive", "account_mode_known", "account_state_known",
-                "account_is_not_its_parent"},
+                "account_is_not_its_parent", "account_live_clock_is_ours"},
+    "call": {"call_hold_where_it_costs", "call_costs_at_most_its_hold", "call_over_has_its_end",
+             "call_claimed_by_a_node"},
+    "campaign": {"campaign_kind_known", "campaign_state_known", "campaign_plays_one_thing",
+                 "campaign_counts_in_range", "campaign_money_in_range", "campaign_over_has_its_time"},
     "credit_grant": {"credit_grant_amount_positive", "credit_grant_remaining_in_range", "credit_grant_kind_known"},
     "draw": {"draw_amount_positive", "draw_settles_at_most_itself", "draw_has_one_maker",
              "draw_by_transfer_is_settled"},
@@ -140,7 +144,7 @@ def test_a_migration_that_was_edited_is_refused(url: str) -> None:
 
 
 async def test_several_nodes_migrate_an_empty_database_at_once(empty_url: str) -> None:
-    names = [name for name, _ in migrations()]
+    names = [name for name, _ in (*migrations(), *job_migrations([]))]
     assert pending(empty_url) == names
     applied = await asyncio.gather(*(asyncio.to_thread(migrate, empty_url) for _ in range(4)))
     assert sorted(applied, key=len) == [[], [], [], names]
@@ -161,4 +165,12 @@ def test_a_node_killed_while_it_migrates_leaves_a_database_that_the_next_one_fin
                 assert node.poll() is None
         node.kill()
         node.wait()
-    assert migrate(empty_url) == [name for name, _ in migrations()]
+    assert migrate(empty_url) == [name for name, _ in (*migrations(), *job_migrations([]))]
+
+
+def test_tables_of_jobs_are_made_once_and_then_brought_up_to_date() -> None:
+    ((newest, _),) = job_migrations([])
+    assert job_migrations([newest]) == []
+    later = job_migrations(["procrastinate-03.02.00"])
+    assert [name for name, _ in later] == sorted(name for name, _ in later)
+    assert later[-1][0] == newest

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from portevoix import bootstrap
+from portevoix.bootstrap.house import CONNECTIONS_A_WORKER
 from portevoix.ports import House
 from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.settings import Settings
@@ -21,7 +22,7 @@ from tests.parts import PATIENCE_S, ManualClock, running_app
 from tests.wire.cable import Cable
 from tests.wire.parts import limit_headers, refusal_in_json, refusal_in_xml
 
-ONCE_FOR_EACH_CONNECTION = bootstrap.CONNECTIONS_A_WORKER + 1
+ONCE_FOR_EACH_CONNECTION = CONNECTIONS_A_WORKER + 1
 MESSAGE = "Service momentanément indisponible"
 
 

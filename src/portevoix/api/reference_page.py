@@ -48,6 +48,7 @@ def render(description: dict[str, Any], base_url: str) -> Answer:
     environment.filters["shape"] = lambda schema: _shape(schema, description["components"]["schemas"])
     environment.filters["success"] = _success
     environment.filters["commands"] = _commands
+    environment.filters["kind"] = _kind
     page = environment.get_template("reference.html").render(
         api=description, base_url=base_url.rstrip("/"), style=STYLE_PATH
     )
@@ -83,6 +84,13 @@ def _commands(operation: dict[str, Any], method: str, path: str, base_url: str) 
     if {"query": []} in operation["security"] and method == "get":
         commands.append(f"curl '{place}?apiKey=YOUR_KEY'")
     return commands
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say what a parameter may be: its choices, or its type."""
+    if "anyOf" in schema:
+        return ", ".join(_kind(option) for option in schema["anyOf"] if option.get("type") != "null")
+    return ", ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", ""))
 
 
 def _code_marks(text: str) -> Markup:

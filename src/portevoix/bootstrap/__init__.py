@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing import parent_process
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,39 +18,42 @@ from portevoix.api.answer import Answer
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.limits import LocalLimits, LocalThenShared
 from portevoix.api.trace import Observer
-from portevoix.bootstrap.studio import AudioAdapters, Studio, StudioFailure, open_studio, studio_of
+from portevoix.bootstrap.house import Opened, SystemClock, house_of, open_house, pepper_of
+from portevoix.bootstrap.sending import Sending
+from portevoix.bootstrap.studio import StudioFailure
 from portevoix.domain.errors import DomainError
 from portevoix.logs import AccessLog
-from portevoix.metrics import CONTENT_TYPE, HttpMetrics
-from portevoix.ports import Clock, House
+from portevoix.metrics import CONTENT_TYPE, Metrics
+from portevoix.ports import Clock
 from portevoix.settings import Settings
 from portevoix.store import embedded
-from portevoix.store.accounts import PostgresAccounts
-from portevoix.store.database import Database, check_url, open_pool
-from portevoix.store.instance import PepperMismatch, agree_on_pepper
-from portevoix.store.keys import PostgresKeys
-from portevoix.store.ledger import PostgresLedger
+from portevoix.store.database import check_url
+from portevoix.store.instance import PepperMismatch
 from portevoix.store.limits import SharedLimits
 from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
-from portevoix.store.recordings import PostgresRecordings
-from portevoix.store.tariffs import PostgresTariffs
+
+__all__ = [
+    "FAILURES",
+    "Opened",
+    "Sending",
+    "SystemClock",
+    "app",
+    "application",
+    "database",
+    "house_of",
+    "open_house",
+    "pepper_of",
+    "prepare",
+    "prepare_or_refuse",
+]
 
 MAINTENANCE_INTERVAL_S = 15.0
 CANCEL_AGAIN_S = 1.0
-CONNECTIONS_A_WORKER = 8
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
 FAILURES = (StudioFailure, embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
 
 log = structlog.get_logger(__name__)
-
-
-class SystemClock:
-    """The ``Clock`` port on the machine's clock."""
-
-    def now(self) -> datetime:
-        """Return the moment, in UTC."""
-        return datetime.now(UTC)
 
 
 @contextmanager
@@ -93,112 +92,6 @@ def prepare_or_refuse(settings: Settings, url: str) -> None:
         raise SchemaBehind(f"the database lacks {', '.join(missing)}: run 'portevoix migrate' first")
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A house, and those of its adapters that a server looks after.
-
-    Args:
-        database: where everything is.
-    """
-
-    house: House
-    database: Database
-    keys: PostgresKeys
-    recordings: PostgresRecordings
-
-
-@asynccontextmanager
-async def open_house(
-    url: str,
-    pepper: bytes,
-    *,
-    clock: Clock | None = None,
-    connections: int = CONNECTIONS_A_WORKER,
-    studio: Studio | None = None,
-) -> AsyncIterator[Opened]:
-    """Open the house on a database whose schema is up to date.
-
-    Args:
-        url: a connection string.
-        pepper: the secret that API keys are digested with.
-        clock: tells the time; the machine's, where none is given.
-        connections: how many to the database, at most.
-        studio: how audio and speech are made; as by default, where none is given.
-
-    Raises:
-        Unavailable: the database cannot be reached.
-        PepperMismatch: its keys were made with another pepper.
-    """
-    clock = clock or SystemClock()
-    async with open_studio(studio or Studio()) as audio, open_pool(url, smallest=1, largest=connections) as pool:
-        store = Database(pool)
-        await agree_on_pepper(store, pepper)
-        keys = PostgresKeys(store, clock)
-        recordings = PostgresRecordings(store, clock)
-        yield Opened(_house(store, keys, recordings, audio, pepper, clock), store, keys, recordings)
-
-
-def house_of(
-    settings: Settings, url: str, *, clock: Clock | None = None, connections: int = CONNECTIONS_A_WORKER
-) -> AbstractAsyncContextManager[Opened]:
-    """Open the house as the settings say. Raises as ``open_house`` does, and StudioFailure."""
-    return open_house(url, pepper_of(settings), clock=clock, connections=connections, studio=studio_of(settings))
-
-
-def _house(
-    store: Database,
-    keys: PostgresKeys,
-    recordings: PostgresRecordings,
-    audio: AudioAdapters,
-    pepper: bytes,
-    clock: Clock,
-) -> House:
-    @asynccontextmanager
-    async def unit_of_work() -> AsyncIterator[House]:
-        async with store.unit_of_work() as joined:
-            stores = PostgresKeys(joined, clock), PostgresRecordings(joined, clock)
-            yield _house(joined, *stores, audio, pepper, clock)
-
-    return House(
-        clock=clock,
-        entropy=secrets.token_bytes,
-        pepper=pepper,
-        accounts=PostgresAccounts(store, clock),
-        keys=keys,
-        ledger=PostgresLedger(store, clock),
-        tariffs=PostgresTariffs(store, clock),
-        recordings=recordings,
-        uploads=audio.uploads,
-        speech=audio.speech,
-        waves=audio.waves,
-        unit_of_work=unit_of_work,
-    )
-
-
-def pepper_of(settings: Settings) -> bytes:
-    """Return the secret that API keys are digested with: the operator's, or one made once in the data folder."""
-    if settings.key_pepper:
-        return settings.key_pepper.encode()
-    path = settings.data / "key.pepper"
-    settings.data.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        _write_once(path, secrets.token_hex(32))
-    return path.read_text(encoding="ascii").encode()
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Write a secret where there is none yet; whole, even if several processes try or one is killed."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(aside, path)
-    finally:
-        aside.unlink()
-
-
 def app() -> ASGIApp:
     """Make the application of a worker process, from its environment: what granian calls."""
     os.setpgrp()  # Ctrl-C is the server's, which tells its workers; told twice, granian may wait for ever
@@ -214,7 +107,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
         clock: tells the time; the machine's, where none is given.
     """
     clock = clock or SystemClock()
-    metrics = HttpMetrics()
+    metrics = Metrics()
     access_log = AccessLog(settings.log_format) if settings.log_level in ("debug", "info") else None
     observers: list[Observer] = [metrics, *([access_log] if access_log else [])]
     rules = Rules(
@@ -231,7 +124,13 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
             shared = SharedLimits(opened.database, clock)
             local = LocalLimits(clock)
             limits = LocalThenShared(local, shared) if settings.limits_are_shared else local
-            async with _in_background(_maintain(opened, shared)), _in_background(_leave_with_parent()):
+            sending = Sending(settings, url, opened.house, clock, metrics)
+            async with (
+                _in_background(_maintain(opened, shared)),
+                _in_background(_leave_with_parent()),
+                _in_background(opened.signals.listen()),
+                _in_background(sending.run()),
+            ):
                 _spare_collector()
                 yield Doorstep(opened.house, limits, opened.database.answers)
             await _attempt(opened.keys.keep_last_used)
@@ -256,6 +155,7 @@ async def _maintain(opened: Opened, limits: SharedLimits) -> None:
             opened.keys.keep_last_used,
             opened.house.ledger.expire_due,
             opened.recordings.sweep,
+            opened.answers.forget,
             limits.forget,
         ):
             await _attempt(work)

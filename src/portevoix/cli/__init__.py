@@ -12,15 +12,21 @@ from portevoix import __version__
 COMMANDS = {
     "account": "Open accounts, switch them off and on.",
     "audio": "Keep the recordings that calls play.",
+    "cancel": "Cancel what has not begun of a message.",
     "credit": "Add, correct and move credit.",
     "credits": "Show the credit of an API key, as its owner sees it.",
     "demo": "Start a server with a demo account, to try things out.",
+    "deposit": "Leave a recording on voicemail.",
+    "inbox": "Show what the sandbox's phones received.",
     "key": "Make, list, rotate and revoke API keys.",
     "ledger": "Prove the ledger, print statements.",
+    "listen": "Forward what a notifyUrl would be told to a URL of this machine.",
     "migrate": "Bring the database's schema up to date.",
     "say": "Say a text as the phone will: into a file, or aloud.",
+    "send": "Call phones, and play them a text or a recording.",
     "serve": "Start the server.",
     "tariff": "Import, show and assign tariffs.",
+    "watch": "Follow a message to its end.",
 }
 
 

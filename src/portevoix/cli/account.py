@@ -1,4 +1,4 @@
-"""portevoix account: open accounts, switch them off and on."""
+"""portevoix account: open accounts, switch them off and on, and what only an operator does for them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from portevoix.cli.session import ACCOUNT, EUROS, on_house
 from portevoix.domain.account import Account, State
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.money import format_euros
+from portevoix.domain.number import Number, NumberInvalid
 from portevoix.ports import House
 from portevoix.service import accounts
 
@@ -103,6 +104,38 @@ async def events(house: House, account: AccountRef, as_json: bool) -> None:
         print_json([dict(zip(("at", "type", "data"), row, strict=True)) for row in rows])
     else:
         print_table(("at", "type", "data"), list(rows))
+
+
+class Phone(click.ParamType[Number]):
+    """A telephone number, as people write it."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Number:
+        """Parse the number."""
+        try:
+            return Number.parse(str(value))
+        except NumberInvalid as error:
+            self.fail(error.message, param, ctx)
+
+
+@command.command()
+@click.argument("account", type=ACCOUNT)
+@click.argument("number", type=Phone())
+@on_house
+async def sender(house: House, account: AccountRef, number: Number) -> None:
+    """Let ACCOUNT show NUMBER as the caller of its deposits; first make sure that it is the account's own."""
+    await accounts.verify_sender(house, account, number)
+    click.echo(f"{account} may show {number}")
+
+
+@command.command("webhook-secret")
+@click.argument("account", type=ACCOUNT)
+@click.option("--rotate", is_flag=True, help="Give it another one; for a day, webhooks are signed with both.")
+@on_house
+async def webhook_secret(house: House, account: AccountRef, rotate: bool) -> None:
+    """Print what ACCOUNT's webhooks are signed with; acct_…/sandbox for its sandbox's."""
+    click.echo((await accounts.webhook_secret(house, account, rotate=rotate)).reveal())
 
 
 _COLUMNS = ("account", "name", "state", "available", "held", "parent", "tariff")

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,12 +16,17 @@ import httpx2
 from portevoix import bootstrap
 from portevoix.cli.serve import serve
 from portevoix.cli.session import data_option, read_settings, told_errors
+from portevoix.domain.account import parse_networks
 from portevoix.domain.money import MICROS_PER_EURO
 from portevoix.service.accounts import open_account
 from portevoix.settings import Settings
 
 SANDBOX_CREDIT_MICROS = 100 * MICROS_PER_EURO
 START_TIMEOUT_S = 60
+LOOPBACK = "127.0.0.0/8 ::1"
+
+#: Of the regulator's fiction block: its simulated phone rings for 4 s, is answered, and listens for 6 s.
+PHONE = "0639980400"
 
 
 @click.command(name="demo")
@@ -29,7 +35,7 @@ START_TIMEOUT_S = 60
 @data_option
 def command(host: str | None, port: str | None, data: Path | None) -> None:
     """Start a server with a demo account and 100 € of sandbox credit; a second start keeps the data."""
-    settings = read_settings(host=host, port=port, data=data)
+    settings = _open_to_this_machine(read_settings(host=host, port=port, data=data))
     where = "using your PostgreSQL" if settings.database_url else f"starting the embedded PostgreSQL in {settings.data}"
     click.echo(f"==> {where}")
     with told_errors(), bootstrap.database(settings) as url:
@@ -37,6 +43,13 @@ def command(host: str | None, port: str | None, data: Path | None) -> None:
         key = asyncio.run(_demo_key(settings, url))
         serve(settings, lambda: _announce(settings, key))
     click.echo("==> stopped; the data stays in " + str(settings.data))
+
+
+def _open_to_this_machine(settings: Settings) -> Settings:
+    """Let webhooks reach this machine, where whoever tries things out has their receiver; unless that was set."""
+    if settings.webhooks_allow or "PORTEVOIX_WEBHOOKS_ALLOW" in os.environ:
+        return settings
+    return replace(settings, webhooks_allow=parse_networks(LOOPBACK))
 
 
 def _announce(settings: Settings, key: str) -> None:
@@ -70,12 +83,17 @@ def _welcome(settings: Settings, key: str) -> None:
     else:
         click.echo("the server does not answer; its log above says why", err=True)
         return
+    body = json.dumps({"apiKey": key, "phoneNumbers": PHONE, "text": "Bonjour, la piscine est fermée."})
     click.echo(
         f"""
 Portevoix is ready, with a demo account and 100 € of sandbox credit.
 
   test key   {key}
   try it     curl {base}/v1/me/{key}
+  send       curl {base}/v1/tts/send -d '{body}'
+  then       export PORTEVOIX_KEY={key} PORTEVOIX_URL={base}
+  watch      portevoix watch CAMPAIGNID
+  listen     portevoix inbox
   read       {base}/docs
 
 Ctrl-C stops the server; the data stays in {settings.data}."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from portevoix.client import VoicePartner, VoicePartnerError
+from portevoix.client import ApiError, Fault, VoicePartner, VoicePartnerError
 from portevoix.client.voice_partner import LOCAL, TIMEOUT_S
 
 
@@ -31,6 +31,21 @@ def on_service(run: Callable[..., None]) -> Callable[..., None]:
             with VoicePartner(key, base_url=url, timeout_s=timeout) as voice:
                 run(voice, **given)
         except VoicePartnerError as error:
+            _name_faults(error)
             raise click.ClickException(str(error)) from None
 
     return command
+
+
+def told(fault: Fault) -> str:
+    """Write one of the things that are wrong with a request."""
+    place = "" if fault.line is None else f"line {fault.line}: "
+    return f"{place}{fault.value}: {fault.reason}"
+
+
+def _name_faults(error: VoicePartnerError) -> None:
+    if isinstance(error, ApiError):
+        for fault in error.errors:
+            click.echo(told(fault), err=True)
+        if error.more:
+            click.echo(f"and {error.more} more", err=True)

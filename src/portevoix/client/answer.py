@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from portevoix.client.errors import ApiError, UnexpectedAnswer, api_error
+from portevoix.client.errors import ApiError, Fault, UnexpectedAnswer, api_error
 
 _WAV_MAGIC = b"RIFF"
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +72,42 @@ class Answer:
         message = answer.get("message", answer.get("detail", ""))
         told = self.headers.get("retry-after", "")
         retry_after = float(told) if told.isascii() and told.isdigit() else None
-        return api_error(code if isinstance(code, int) else str(code), str(message), self.status, retry_after)
+        errors, more = _faults(answer.get("errors")), answer.get("more")
+        return api_error(
+            code if isinstance(code, int) else str(code),
+            str(message),
+            self.status,
+            retry_after,
+            errors,
+            more if isinstance(more, int) else 0,
+        )
 
     def _foreign(self) -> UnexpectedAnswer:
         return UnexpectedAnswer(f"the answer (status {self.status}) is not of this API", self.status)
 
 
-def read_text(value: object) -> str:
-    """Read a text. Raises TypeError."""
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
+def reader(what: str, read: Callable[[Any], Made]) -> Callable[[Answer], Made]:
+    """Read a success that is one JSON object.
+
+    Args:
+        what: names it in errors.
+        read: makes the result of its fields.
+    """
+
+    def read_answer(answer: Answer) -> Made:
+        fields = answer.fields()
+        with answer.reading(what):
+            return read(fields)
+
+    return read_answer
 
 
-def read_number(value: object) -> float:
-    """Read a number. Raises TypeError."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no number")
-    return value
-
-
-def read_count(value: object) -> int:
-    """Read a whole number. Raises TypeError."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no whole number")
-    return value
-
-
-def read_seconds(value: object) -> timedelta:
-    """Read a duration that is told in seconds. Raises TypeError, ValueError, OverflowError."""
-    return timedelta(seconds=read_number(value))
-
-
-def read_moment(value: object) -> datetime:
-    """Read a moment with its time zone (RFC 3339). Raises TypeError, ValueError."""
-    moment = datetime.fromisoformat(read_text(value))
-    if moment.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    return moment
+def _faults(told: object) -> list[Fault]:
+    """Read what a refusal names, of v1 or v2; what does not read is left out, since the refusal stands all the same."""
+    found = [item for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+    faults = []
+    for item in found:
+        value, reason = item.get("value", item.get("field", "")), item.get("reason", item.get("message", ""))
+        line = item.get("line")
+        faults.append(Fault(str(value), str(reason), line if isinstance(line, int) else None))
+    return faults

@@ -12,6 +12,7 @@ from typing import Any
 from portevoix.client.answer import Answer
 from portevoix.client.key import KeyPlace
 from portevoix.client.request import Request
+from portevoix.client.shape import read_decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,12 @@ def _read(answer: Answer) -> Credit:
     with answer.reading("the credit"):
         details = fields["details"]
         return Credit(
-            credit=_sum(fields["credit"]),
+            credit=read_decimal(fields["credit"]),
             currency=str(fields["currency"]),
             mobile=_duration(details["tts"]),
             landline=_duration(details["tts_fixe"]),
             deposits=_count(details["voice"]["message"]),
         )
-
-
-def _sum(value: object) -> Decimal:
-    read = Decimal(str(value))
-    if not read.is_finite():
-        raise ValueError(f"{value!r} is no sum")
-    return read
 
 
 def _duration(value: Mapping[str, Any]) -> timedelta | None:

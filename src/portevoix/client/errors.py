@@ -3,6 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One of the things that are wrong with a request.
+
+    Args:
+        value: what is at fault: from v2 a number as it was given, from v1 the name of the field.
+        reason: for people, in the service's language.
+        line: of the file that it stands in, where one was sent.
+    """
+
+    value: str
+    reason: str
+    line: int | None = None
+
 
 class VoicePartnerError(Exception):
     """Any failure of a request. Its text never holds the API key."""
@@ -32,6 +50,10 @@ class UnexpectedAnswer(VoicePartnerError):
         return type(self), (str(self), self.status)
 
 
+class SignatureInvalid(VoicePartnerError):
+    """A webhook was not signed with the secret, or too long ago."""
+
+
 class ApiError(VoicePartnerError):
     """The service refused the request.
 
@@ -40,18 +62,30 @@ class ApiError(VoicePartnerError):
         message: for people, in the service's language.
         status: the HTTP status.
         retry_after: seconds to wait before the next try, where the service tells.
+        errors: each thing that is wrong, where the service names several.
+        more: how many there are beyond those.
     """
 
-    def __init__(self, code: int | str, message: str, status: int, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: int | str,
+        message: str,
+        status: int,
+        retry_after: float | None = None,
+        errors: Iterable[Fault] = (),
+        more: int = 0,
+    ) -> None:
         super().__init__(f"{message} (code {code}, status {status})")
         self.code = code
         self.message = message
         self.status = status
         self.retry_after = retry_after
+        self.errors = tuple(errors)
+        self.more = more
 
-    def __reduce__(self) -> tuple[type[ApiError], tuple[int | str, str, int, float | None]]:
+    def __reduce__(self) -> tuple[type[ApiError], tuple[object, ...]]:
         """Tell how to copy it, to another process too."""
-        return type(self), (self.code, self.message, self.status, self.retry_after)
+        return type(self), (self.code, self.message, self.status, self.retry_after, self.errors, self.more)
 
 
 class MissingKey(ApiError):
@@ -102,6 +136,42 @@ class TextRefused(ApiError):
     """The text cannot be said; ``code`` says what is wrong with it, its language or its rate."""
 
 
+class RecipientsRefused(ApiError):
+    """The numbers cannot be called: there are none, too many, or some are bad; ``errors`` names every bad one."""
+
+
+class SenderRefused(ApiError):
+    """The sender is no number that can be called back, or was not verified for the account."""
+
+
+class ScheduleRefused(ApiError):
+    """The moment to begin is none, has passed, or is too far ahead."""
+
+
+class NotifyUrlRefused(ApiError):
+    """The URL to notify is none."""
+
+
+class EmailRefused(ApiError):
+    """The e-mail address is none."""
+
+
+class MessageBegun(ApiError):
+    """The message has begun, is over or was cancelled: it cannot be changed in that way any more."""
+
+
+class IdempotencyConflict(ApiError):
+    """The idempotency key was used before, for another request."""
+
+
+class AudioInUse(ApiError):
+    """The recording is still to be played by a message."""
+
+
+class SandboxOnly(ApiError):
+    """Only a test key may do this."""
+
+
 class ServiceFailed(ApiError):
     """The service failed through no fault of the request (status 5xx); it may be tried again."""
 
@@ -115,7 +185,15 @@ CODES: dict[type[ApiError], tuple[str, ...]] = {
     AccessDenied: ("40", "scope_refused"),
     AddressDenied: ("96", "address_refused"),
     BadRequest: ("90", "400", "invalid_value", "body_too_large", "token_audio_required"),
-    NotFound: ("404", "not_found", "audio_file_not_found", "audio_not_found"),
+    NotFound: (
+        "404",
+        "not_found",
+        "audio_file_not_found",
+        "audio_not_found",
+        "call_not_found",
+        "message_not_found",
+        "webhook_not_found",
+    ),
     RateLimited: ("429", "rate_limited"),
     InsufficientCredit: ("not_credit", "insufficient_credit"),
     AudioRefused: (
@@ -128,14 +206,44 @@ CODES: dict[type[ApiError], tuple[str, ...]] = {
         "audio_unsupported",
         "filename_invalid",
     ),
-    TextRefused: ("lang_invalid", "speech_failed", "speech_rate_invalid", "text_required", "text_too_long"),
+    TextRefused: (
+        "lang_invalid",
+        "speech_failed",
+        "speech_rate_invalid",
+        "text_invalid",
+        "text_required",
+        "text_too_long",
+    ),
+    RecipientsRefused: ("destination_invalid", "phone_number_required", "phone_number_size_error"),
+    SenderRefused: ("sender_invalid", "sender_not_authorized"),
+    ScheduleRefused: ("scheduled_date_invalid",),
+    NotifyUrlRefused: ("notify_url_invalid",),
+    EmailRefused: ("email_invalid",),
+    MessageBegun: ("message_begun",),
+    IdempotencyConflict: ("409", "idempotency_conflict"),
+    AudioInUse: ("audio_in_use",),
+    SandboxOnly: ("sandbox_only",),
 }
 
 _BY_CODE = {code: kind for kind, codes in CODES.items() for code in codes}
 
 
-def api_error(code: int | str, message: str, status: int, retry_after: float | None) -> ApiError:
+#: What v1 calls both a wrong key and a message that cannot be cancelled any more.
+_TWO_MEANINGS = "10"
+_NOT_CANCELLED = "Action non autoris"
+
+
+def api_error(
+    code: int | str,
+    message: str,
+    status: int,
+    retry_after: float | None,
+    errors: Iterable[Fault] = (),
+    more: int = 0,
+) -> ApiError:
     """Make the exception that fits a refusal."""
-    known = _BY_CODE.get(str(code).lower(), ApiError)
-    kind = ServiceFailed if status >= 500 else RateLimited if status == 429 else known
-    return kind(code, message, status, retry_after)
+    kind = _BY_CODE.get(str(code).lower(), ApiError)
+    if str(code) == _TWO_MEANINGS and (status == 403 or message.startswith(_NOT_CANCELLED)):
+        kind = MessageBegun
+    kind = ServiceFailed if status >= 500 else RateLimited if status == 429 else kind
+    return kind(code, message, status, retry_after, errors, more)

@@ -22,6 +22,8 @@ class KeyPlace(Enum):
 
     #: The last segment of the path: what v1 documents for reading.
     PATH = auto()
+    #: The segment of the path that says ``{apiKey}``: what v1 documents for cancelling.
+    SEGMENT = auto()
     #: ``apiKey`` in the JSON: what v1 documents for writing.
     BODY = auto()
     #: A bearer token: v2.
@@ -59,7 +61,7 @@ class ApiKey:
 class _KeyFilter(logging.Filter):
     """Cuts the API key out of what the HTTP library logs: of URLs, and of headers that repeat one."""
 
-    _KEY = re.compile(r"(/v1/(?:me|audios)/)[^/?\s\"']+")
+    _KEY = re.compile(r"(/v1/(?:me|audios|campaign/cancel)/)[^/?\s\"']+")
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self._KEY.sub(r"\1…", record.getMessage()), ()

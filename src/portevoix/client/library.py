@@ -5,17 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from portevoix.client.answer import Answer, read_count, read_moment, read_number, read_seconds, read_text
+from portevoix.client.answer import Answer
 from portevoix.client.key import KeyPlace
+from portevoix.client.page import Page, page_of
 from portevoix.client.request import Form, Request
-
-#: The most that the service gives at once.
-_PAGE_ITEMS = 100
+from portevoix.client.shape import read_count, read_moment, read_number, read_seconds, read_text, shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +73,15 @@ class Recording:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of the library, and the request for the next one; ``None`` after the last."""
-
-    recordings: tuple[Recording, ...]
-    following: Request[Page] | None
-
-
 def rename(token: str, name: str) -> Request[str]:
     """Give a recording another name; the answer is the name that it has now."""
     body = {"tokenAudio": token, "filename": name}
     return Request("POST", "/v1/audio-file/rename", KeyPlace.BODY, _read_name, body=body)
 
 
-def page(after: str = "") -> Request[Page]:
-    """Read a page of the library, oldest first, from after a recording on."""
-    query = {"limit": str(_PAGE_ITEMS)} | ({"after": after} if after else {})
-    return Request("GET", "/v2/audio", KeyPlace.BEARER, partial(_read_page, after), query=query)
+def page() -> Request[Page[Recording]]:
+    """Read the first page of the library, oldest first."""
+    return page_of("/v2/audio", "recordings", _recording)
 
 
 def upload(form: Form) -> Request[Recording]:
@@ -153,40 +142,31 @@ def _read_name(answer: Answer) -> str:
         return read_text(fields["filename"])
 
 
-def _read_page(after: str, answer: Answer) -> Page:
-    fields = answer.fields()
-    with answer.reading("the page of recordings"):
-        items = tuple(_recording(item) for item in fields["items"])
-        following = None if fields["next"] is None else read_text(fields["next"])
-        if following == after:
-            raise ValueError("it is followed by itself")
-        return Page(items, None if following is None else page(following))
-
-
 def _read_recording(answer: Answer) -> Recording:
     fields = answer.fields()
     with answer.reading("the recording"):
         return _recording(fields)
 
 
-def _recording(item: dict[str, Any]) -> Recording:
-    made = item["conditioning"]
-    return Recording(
-        token=read_text(item["token"]),
-        name=read_text(item["name"]),
-        duration=read_seconds(item["duration_s"]),
-        billable_s=read_count(item["billable_s"]),
-        size_bytes=read_count(item["size_bytes"]),
-        sha256=read_text(item["sha256"]),
-        conditioning=Conditioning(
-            container=read_text(made["container"]),
-            codec=read_text(made["codec"]),
-            trimmed_start=read_seconds(made["trimmed_start_s"]),
-            trimmed_end=read_seconds(made["trimmed_end_s"]),
-            gain_db=read_number(made["gain_db"]),
-        ),
-        created_at=read_moment(item["created_at"]),
-    )
+_conditioning = shape(
+    Conditioning,
+    container=read_text,
+    codec=read_text,
+    trimmed_start=("trimmed_start_s", read_seconds),
+    trimmed_end=("trimmed_end_s", read_seconds),
+    gain_db=read_number,
+)
 
+_recording = shape(
+    Recording,
+    token=read_text,
+    name=read_text,
+    duration=("duration_s", read_seconds),
+    billable_s=read_count,
+    size_bytes=read_count,
+    sha256=read_text,
+    conditioning=_conditioning,
+    created_at=read_moment,
+)
 
 AUDIOS = Request("GET", "/v1/audios", KeyPlace.PATH, _read_audios)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portevoix.client.answer import Answer, read_text
+from portevoix.client.answer import Answer
 from portevoix.client.key import KeyPlace
 from portevoix.client.request import Request
+from portevoix.client.shape import read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A file on its way to the library, read in pieces while it is sent."""
+"""A file on its way to the service, read in pieces while it is sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from portevoix.client import library
 from portevoix.client.library import Recording
@@ -33,8 +34,13 @@ def upload_of(
     called = Path(file).name if name is None and not isinstance(file, bytes) else name
     if called is None:
         raise ValueError("a recording that is given as bytes needs a name")
-    with _Metered(_opened(file), progress) as source:
+    with metered(file, progress) as source:
         yield library.upload(Form(source, _FILENAME, {"name": called.encode(errors="replace")}))
+
+
+def metered(file: str | os.PathLike[str] | bytes, progress: Progress | None) -> BinaryIO:
+    """Open a file that is about to be sent. Raises OSError."""
+    return _Metered(_opened(file), progress)
 
 
 def _opened(file: str | os.PathLike[str] | bytes) -> io.FileIO | io.BytesIO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -114,6 +114,8 @@ class Access:
         available_micros: its credit that may be spent now: nothing held, nothing expired.
         own_revision: the tariff revision of the account's own tariff in force, if it has one.
         default_revision: the revision of the default tariff in force.
+        mode: which ledger of its account that is.
+        clock_offset_s: by how much the account's clock is ahead of ours: a sandbox's can be moved on.
     """
 
     key_id: int
@@ -124,6 +126,12 @@ class Access:
     available_micros: int
     own_revision: int | None
     default_revision: int | None
+    mode: Mode = Mode.LIVE
+    clock_offset_s: int = 0
+
+    def now(self, ours: datetime) -> datetime:
+        """Tell what the account's clock shows when ours shows a moment."""
+        return ours + timedelta(seconds=self.clock_offset_s)
 
 
 def secret_text(mode: Mode, entropy: bytes) -> str:

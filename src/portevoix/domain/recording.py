@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from portevoix.domain.audio import RATE_HZ, AudioName, Upload, wav_size_bytes
-from portevoix.domain.errors import InvalidValue, NotFound
+from portevoix.domain.errors import DomainError, InvalidValue, NotFound
 
 _TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -118,6 +118,12 @@ class RecordingNotFound(NotFound):
     """The account has no such recording."""
 
     code = "audio_not_found"
+
+
+class RecordingInUse(DomainError):
+    """A message that has not ended plays the recording."""
+
+    code = "audio_in_use"
 
 
 def recording_token(entropy: bytes) -> str:

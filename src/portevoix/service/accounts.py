@@ -9,6 +9,8 @@ from portevoix.domain.account import Account, Event, KeyTerms, State, parse_name
 from portevoix.domain.ids import AccountRef, Mode, public_id
 from portevoix.domain.ledger import PAID, Kind
 from portevoix.domain.money import positive
+from portevoix.domain.number import Number
+from portevoix.domain.webhook import WebhookSecret
 from portevoix.ports import House
 from portevoix.service.keys import make_key
 
@@ -78,3 +80,24 @@ async def events(house: House, account: AccountRef) -> AsyncIterator[Event]:
         for event in page:
             yield event
         after_id = page[-1].id
+
+
+async def verify_sender(house: House, account: AccountRef, number: Number) -> None:
+    """Let an account show a number, which its operator has seen to be its own. Raises NotFound."""
+    found = await house.accounts.find(account)
+    await house.campaigns.verify_sender(found.id, number.digits)
+
+
+async def webhook_secret(house: House, account: AccountRef, *, rotate: bool = False) -> WebhookSecret:
+    """Tell what an account's webhooks are signed with.
+
+    Args:
+        rotate: give it another one first; for a day, webhooks are signed with both.
+
+    Raises:
+        NotFound.
+    """
+    found = await house.accounts.find(account)
+    notices = house.notices
+    generation, _ = await (notices.rotate_secret(found.id) if rotate else notices.secret_generation(found.id))
+    return WebhookSecret.derive(house.pepper, found.id, generation)

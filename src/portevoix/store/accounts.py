@@ -63,6 +63,12 @@ class PostgresAccounts:
             rows = await (await connection.execute(SQL["events"], values)).fetchall()
         return [Event(*row) for row in rows]
 
+    async def last_event(self, account_id: int) -> int:
+        """Name the last thing that happened to an account."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["last_event"], {"account_id": account_id})).fetchone()
+        return row[0] if row else 0
+
     async def _change(self, query: str, ref: AccountRef, values: dict[str, Any]) -> None:
         values = {"public_id": ref.public_id, "mode": ref.mode, **values}
         async with self._database.connection() as connection:

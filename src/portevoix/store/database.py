@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Self
 
 import psycopg
 from psycopg import conninfo, errors
@@ -25,6 +25,8 @@ RECONNECT_TIMEOUT_S = 2.0
 
 _BUSY = (errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled, errors.SerializationFailure)
 
+AUTOCOMMIT: Mapping[str, object] = {"autocommit": True}
+
 #: A silent database, or somebody's forgotten transaction, holds nobody up for longer.
 PATIENCE = {
     "connect_timeout": 5,
@@ -36,6 +38,25 @@ PATIENCE = {
         "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=20s -c idle_in_transaction_session_timeout=60s"
     ),
 }
+
+
+class WholeConnection(Connection):
+    """A connection that is made whole or not at all.
+
+    One whose making is cancelled half-way would stay until its authentication times out, and meanwhile hold up
+    whatever waits for every session of the server.
+    """
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **settings: Any) -> Self:  # noqa: ANN401 - the driver's own
+        """Connect; where that is cancelled, the connection is made all the same, and closed."""
+        making = asyncio.ensure_future(super().connect(conninfo, **settings))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            with suppress(psycopg.Error):
+                await (await making).close()
+            raise
 
 
 class Database:
@@ -117,13 +138,16 @@ def check_url(url: str) -> None:
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, smallest: int, largest: int) -> AsyncIterator[AsyncConnectionPool[Connection]]:
-    """Open a pool of connections and close it afterwards.
+async def open_pool(
+    url: str, *, smallest: int, largest: int, session: Mapping[str, object] = AUTOCOMMIT
+) -> AsyncIterator[AsyncConnectionPool[Connection]]:
+    """Open a pool of connections and close it afterwards, whatever it is that ends its opening.
 
     Args:
         url: a PostgreSQL connection string.
         smallest: connections that are kept.
         largest: connections at most.
+        session: how connections are set.
 
     Raises:
         Unavailable: no connection within a few seconds.
@@ -132,17 +156,16 @@ async def open_pool(url: str, *, smallest: int, largest: int) -> AsyncIterator[A
         url,
         min_size=smallest,
         max_size=largest,
-        kwargs={"autocommit": True, "application_name": "portevoix", **PATIENCE},
-        connection_class=psycopg.AsyncConnection,
+        kwargs={"application_name": "portevoix", **session, **PATIENCE},
+        connection_class=WholeConnection,
         reconnect_timeout=RECONNECT_TIMEOUT_S,
         open=False,
     )
     try:
-        await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
-    except PoolTimeout as fault:
-        await pool.close()
-        raise Unavailable("the database cannot be reached") from fault
-    try:
+        try:
+            await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
+        except PoolTimeout as fault:
+            raise Unavailable("the database cannot be reached") from fault
         yield pool
     finally:
         await pool.close()

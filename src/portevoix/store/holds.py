@@ -58,6 +58,28 @@ class Holds:
             return _only(await self._resolve_all([command]))
         return await self._resolves.submit(command)
 
+    async def reserve_all(self, commands: Sequence[Reserve]) -> Sequence[Held]:
+        """Open holds, all or none, in the caller's transaction or in one of their own."""
+        return await self._all(commands, Holds._reserve_all)
+
+    async def resolve_all(self, commands: Sequence[Resolve]) -> Sequence[Resolved]:
+        """End holds, all or none, in the caller's transaction or in one of their own."""
+        return await self._all(commands, Holds._resolve_all)
+
+    async def _all(
+        self,
+        commands: Sequence[Command],
+        run: Callable[[Holds, Sequence[Command]], Awaitable[list[Answer | Exception]]],
+    ) -> Sequence[Answer]:
+        if not commands:
+            return []
+        async with self._database.unit_of_work() as together:
+            answers = await run(Holds(together, self._clock), commands)
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+        return [answer for answer in answers if not isinstance(answer, Exception)]
+
     async def _reserve_all(self, commands: Sequence[Reserve]) -> list[Held | Exception]:
         return await _in_rounds(commands, _place, self._reserve_round)
 

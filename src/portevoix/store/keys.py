@@ -98,7 +98,7 @@ class PostgresKeys:
 
 
 def _access(row: tuple[Any, ...]) -> Access:
-    _, key_id, account_id, state, scopes, allowed, available_micros, own, default = row
+    _, key_id, account_id, state, scopes, allowed, available_micros, own, default, mode, offset_s = row
     return Access(
         key_id,
         account_id,
@@ -108,6 +108,8 @@ def _access(row: tuple[Any, ...]) -> Access:
         available_micros,
         own,
         default,
+        Mode(mode),
+        offset_s,
     )
 
 

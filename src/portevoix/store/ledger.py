@@ -61,6 +61,14 @@ class PostgresLedger:
         """End a hold."""
         return await self._holds.resolve(command)
 
+    async def reserve_all(self, commands: Sequence[Reserve]) -> Sequence[Held]:
+        """Open holds, all or none."""
+        return await self._holds.reserve_all(commands)
+
+    async def resolve_all(self, commands: Sequence[Resolve]) -> Sequence[Resolved]:
+        """End holds, all or none."""
+        return await self._holds.resolve_all(commands)
+
     async def credit(
         self, account_id: int, kind: Kind, amount_micros: int, terms: GrantTerms, key: str, reason: str | None
     ) -> Posted:
@@ -112,6 +120,19 @@ class PostgresLedger:
             await connection.execute(SQL["receive_allotment"], values)
             return posted
 
+    async def available(self, account_id: int) -> int:
+        """Lock an account, take what has lapsed, and tell its available credit."""
+        async with self._database.transaction() as connection:
+            await self._begin(connection, [account_id])
+            row = await _row(connection, "balance", {"account_id": account_id})
+        return row[0] if row else 0
+
+    async def held(self, account_id: int) -> int:
+        """Tell what is set aside."""
+        async with self._database.connection() as connection:
+            row = await _row(connection, "balance", {"account_id": account_id})
+        return row[1] if row else 0
+
     async def expire_due(self) -> int:
         """Take what is left of lapsed grants, an account a transaction."""
         async with self._database.connection() as connection:
@@ -122,9 +143,8 @@ class PostgresLedger:
                 await self._begin(connection, [account_id])
         return len(due)
 
-    async def statement(self, account_id: int) -> AsyncIterator[StatementLine]:
+    async def statement(self, account_id: int, after_id: int = 0) -> AsyncIterator[StatementLine]:
         """Read an account's transfers, oldest first, a page at a time."""
-        after_id = 0
         while True:
             asked = {"account_id": account_id, "after_id": after_id, "most": STATEMENT_PAGE}
             async with self._database.connection() as connection:

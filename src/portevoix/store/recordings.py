@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portevoix.domain.audio import AudioName, TelephoneAudio, Upload
-from portevoix.domain.recording import Made, Place, Recording, RecordingNotFound
+from portevoix.domain.recording import Made, Place, Recording, RecordingInUse, RecordingNotFound
 from portevoix.ports import Clock
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
@@ -64,7 +64,11 @@ class PostgresRecordings:
         return await self.find(account_id, token)
 
     async def delete(self, account_id: int, token: str) -> None:
-        """Remove a recording; its audio is swept away later, if nobody else's is the same."""
+        """Remove a recording; its audio is swept away later, if nothing else plays the same."""
+        values = {"account_id": account_id, "token": token}
+        (is_in_use,) = await self._must(SQL["in_use"], values)
+        if is_in_use:
+            raise RecordingInUse("a message that has not ended plays this recording")
         await self._must(SQL["delete"], {"account_id": account_id, "token": token})
 
     async def audio(self, account_id: int, token: str) -> TelephoneAudio:

@@ -16,13 +16,21 @@ SQL = queries("tariffs")
 TARIFFS_KEPT = 256
 
 
-class PostgresTariffs:
-    """The ``Tariffs`` port."""
+#: Tariffs that were put together, by the revisions that they are made of.
+KeptTariffs = dict[tuple[int | None, int | None], Tariff]
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+
+class PostgresTariffs:
+    """The ``Tariffs`` port.
+
+    Args:
+        kept: shared with others of the same database.
+    """
+
+    def __init__(self, database: Database, clock: Clock, kept: KeptTariffs | None = None) -> None:
         self._database = database
         self._clock = clock
-        self._tariffs: dict[tuple[int | None, int | None], Tariff] = {}
+        self._tariffs: KeptTariffs = {} if kept is None else kept
 
     async def import_revision(self, name: str, effective_from: datetime, rates: Sequence[Rate]) -> int:
         """Keep rates as a tariff's revision from a date on; the first tariff ever is the default."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from portevoix.api.answer import XML, Answer
 from portevoix.api.body import read_body
 from portevoix.api.guard import Counted, Guard, bearer
+from portevoix.api.replay import AnsweredMeanwhile, Replay
 from portevoix.api.trace import Trace, trace_of
 from portevoix.api.v1.refusals import BodyMalformed, FieldInvalid, refusal_of
 from portevoix.api.v1.wire import encode_json
@@ -24,6 +25,7 @@ from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
 from portevoix.ports import House
 
 Body = TypeVar("Body")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,29 @@ class Call(Generic[Body]):
 
     Args:
         body: parsed; ``None`` where the operation takes none.
+        path: the parameters of its path.
+        receive: tells when the client has gone.
+        keep: keeps the answer under the request's idempotency key, in the unit of work that it is given.
     """
 
     house: House
     access: Access
     body: Body
+    path: Mapping[str, str]
+    receive: Receive
+    keep: Callable[[House, Struct], Awaitable[None]]
+
+    def alongside(self, write: Callable[[Done], Struct]) -> Callable[[House, Done], Awaitable[None]]:
+        """Keep the answer together with what is done, so that neither is there without the other.
+
+        Args:
+            write: writes what was done as the answer.
+        """
+
+        async def keep(together: House, done: Done) -> None:
+            await self.keep(together, write(done))
+
+        return keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +102,23 @@ class Endpoint:
         form = query.get("_format", "json")
         counted = Counted()
         try:
-            body = await self._run(scope, receive, query, trace, counted)
-            status = 200
+            answer = await self._run(scope, receive, query, trace, counted)
         except DomainError as error:
             status, body = refusal_of(error)
             if isinstance(error, Unavailable):
                 self._guard.unavailable(self._operation.limit, counted)
-        if form == "xml":
-            answer = Answer(status, encode_xml(body), XML, counted.headers())
-        else:
-            answer = Answer(status, encode_json(body), headers=counted.headers())
-        await answer.send(scope, send)
+            elif status in (429, 503) and not counted.retry_after_s:
+                counted.retry_after_s = 1
+            answer = _answer(status, body, form)
+        await replace(answer, headers=(*answer.headers, *counted.headers())).send(scope, send)
 
     async def _run(
         self, scope: Scope, receive: Receive, query: Mapping[str, str], trace: Trace, counted: Counted
-    ) -> Struct:
+    ) -> Answer:
+        raw = b""
         fields: dict[str, object] | DomainError = {}
         if self._operation.body is not None:
-            fields = await _read_fields(receive)
+            raw, fields = await _read_fields(receive)
         secret = _secret(scope, query, fields if isinstance(fields, dict) else {})
         if isinstance(fields, DomainError) and not secret:  # the key may be in what does not read
             await self._guard.count_stranger(trace, counted)
@@ -109,7 +128,27 @@ class Endpoint:
             raise InvalidValue("_format is json or xml")
         if isinstance(fields, DomainError):
             raise fields
-        return await self._operation.run(Call(self._guard.house, access, self._parse(fields)))
+        return await self._do(scope, receive, access, raw, self._parse(fields), query.get("_format", "json"))
+
+    async def _do(
+        self, scope: Scope, receive: Receive, access: Access, raw: bytes, body: Struct | None, form: str
+    ) -> Answer:
+        """Do what is asked, once for all requests under one idempotency key."""
+        house, replay = self._guard.house, Replay.of(scope, access)
+        if (before := await replay.begin(house, raw)) is not None:
+            return before
+
+        async def keep(together: House, shape: Struct) -> None:
+            await replay.keep(together, _answer(200, shape, form))
+
+        try:
+            done = await self._operation.run(Call(house, access, body, scope["path_params"], receive, keep))
+            await keep(house, done)
+        except AnsweredMeanwhile:
+            before = await replay.again(house)
+            assert before is not None, "it was answered meanwhile"
+            return before
+        return _answer(200, done, form)
 
     def _parse(self, fields: dict[str, object]) -> Struct | None:
         """Read a body's fields, numbers that came as strings and unknown fields included."""
@@ -121,16 +160,21 @@ class Endpoint:
             raise FieldInvalid.of(problem) from None
 
 
-async def _read_fields(receive: Receive) -> dict[str, object] | DomainError:
+def _answer(status: int, body: Struct, form: str) -> Answer:
+    return Answer(status, encode_xml(body), XML) if form == "xml" else Answer(status, encode_json(body))
+
+
+async def _read_fields(receive: Receive) -> tuple[bytes, dict[str, object] | DomainError]:
     """Read a JSON object, whatever its content type; what is wrong with it is told to those with a key alone."""
+    raw = b""
     try:
         raw = await read_body(receive)
         fields = msgspec.json.decode(raw) if raw.strip() else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return BodyMalformed("the body is not JSON")
+        return raw, BodyMalformed("the body is not JSON")
     except DomainError as error:
-        return error
-    return fields if isinstance(fields, dict) else InvalidValue("the body is not a JSON object")
+        return raw, error
+    return raw, fields if isinstance(fields, dict) else InvalidValue("the body is not a JSON object")
 
 
 def _secret(scope: Scope, query: Mapping[str, str], fields: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from msgspec import UNSET, ValidationError
 
 from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v1.wire import FieldError, Refusal
-from portevoix.domain import audio, errors, recording
+from portevoix.domain import audio, campaign, errors, mail, number, recording, schedule, speech, webhook
 
 
 class BodyMalformed(errors.InvalidValue):
@@ -69,6 +69,23 @@ ROWS: dict[type[errors.DomainError], Row] = {
     TokenMissing: Row(400, "TOKEN_AUDIO_REQUIRED", "Le token de l'audio est requis"),
     audio.AudioNameInvalid: Row(400, "FILENAME_INVALID", "Le nom du fichier est invalide"),
     recording.RecordingNotFound: Row(404, "AUDIO_FILE_NOT_FOUND", "Le fichier audio est introuvable"),
+    number.NumbersMissing: Row(400, "PHONE_NUMBER_REQUIRED", "Le numéro de téléphone est requis"),
+    number.TooManyNumbers: Row(400, "PHONE_NUMBER_SIZE_ERROR", "Le nombre de numéros est supérieur à 500"),
+    campaign.RecipientsRefused: Row(400, "DESTINATION_INVALID", "Le numéro de téléphone n'est pas autorisé"),
+    webhook.NotifyUrlInvalid: Row(400, "NOTIFY_URL_INVALID", "L'url de notification est invalide"),
+    schedule.ScheduledDateInvalid: Row(400, "SCHEDULED_DATE_INVALID", "La date d'envoi est invalide"),
+    mail.EmailInvalid: Row(400, "EMAIL_INVALID", "L'adresse e-mail est invalide"),
+    campaign.SenderInvalid: Row(400, "SENDER_INVALID", "Le sender est invalide"),
+    campaign.SenderNotAuthorized: Row(403, "SENDER_NOT_AUTHORIZED", "Le sender n'est pas autorisé"),
+    speech.TextMissing: Row(400, "TEXT_REQUIRED", "Le texte est requis"),
+    speech.TextTooLong: Row(400, "TEXT_TOO_LONG", "Le texte est trop long"),
+    speech.LanguageInvalid: Row(400, "LANG_INVALID", "La langue est invalide"),
+    speech.SpeechRateInvalid: Row(400, "SPEECH_RATE_INVALID", "La vitesse de lecture est invalide"),
+    speech.SpeechFailed: Row(400, "TEXT_INVALID", "Le texte ne peut pas être lu"),
+    speech.SpeechUnavailable: Row(503, 503, "Service momentanément indisponible"),
+    campaign.CampaignBegun: Row(403, 10, "Action non autorisée"),
+    campaign.CampaignNotFound: Row(404, 404, "Ressource non trouvée"),
+    errors.IdempotencyConflict: Row(409, 409, "La clé d'idempotence a déjà servi à une autre requête"),
     errors.NotFound: Row(404, 404, "Ressource non trouvée"),
     errors.MethodNotAllowed: Row(405, 405, "Méthode non autorisée"),
     errors.RateLimited: Row(429, 429, "Trop de requêtes"),
@@ -87,5 +104,11 @@ def row_of(error: errors.DomainError) -> Row:
 def refusal_of(error: errors.DomainError) -> tuple[int, Refusal]:
     """Write an error as the wire does, with its status; a field at fault is named."""
     row = row_of(error)
-    at_fault = [FieldError(error.field, row.code, error.message)] if isinstance(error, FieldInvalid) else UNSET
-    return row.status, Refusal(False, row.code, row.message, at_fault)
+    at_fault: list[FieldError] = []
+    if isinstance(error, FieldInvalid):
+        at_fault = [FieldError(error.field, row.code, error.message)]
+    elif isinstance(error, campaign.RecipientsRefused):
+        at_fault = [
+            FieldError("phoneNumbers", row.code, f"{row.message} : {refused.text}") for refused in error.refused
+        ]
+    return row.status, Refusal(False, row.code, row.message, at_fault or UNSET)

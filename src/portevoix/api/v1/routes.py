@@ -7,9 +7,10 @@ from starlette.routing import Route
 from portevoix.api.guard import Guard
 from portevoix.api.v1.audios import AUDIOS, RENAME
 from portevoix.api.v1.me import ME
+from portevoix.api.v1.messages import CANCEL, DEPOSIT, TTS
 from portevoix.api.v1.operation import Endpoint, Operation
 
-OPERATIONS: tuple[Operation, ...] = (ME, AUDIOS, RENAME)
+OPERATIONS: tuple[Operation, ...] = (ME, AUDIOS, RENAME, TTS, DEPOSIT, CANCEL)
 
 
 def routes(guard: Guard) -> list[Route]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from portevoix.domain.audio import display_duration, display_size
+from portevoix.domain.audio import RATE_HZ, display_duration, display_size
+from portevoix.domain.campaign import shares
 from portevoix.domain.money import format_euros
+from portevoix.domain.placing import Placing
 from portevoix.domain.recording import Recording
+from portevoix.domain.schedule import PARIS
 from portevoix.domain.tariff import Buys
 from portevoix.service.reading import Credit
-
-PARIS = ZoneInfo("Europe/Paris")
 
 _Units = Annotated[int, Meta(ge=0)]
 _Below60 = Annotated[int, Meta(ge=0, le=59)]
@@ -142,4 +143,147 @@ def _audio(recording: Recording) -> Audio:
     )
 
 
-encode_json = msgspec.json.Encoder().encode
+Phones = str | int | list[str | int] | None
+_Euros = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "examples": [0.15]})]
+_Seconds = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "examples": [6.3]})]
+_Eur = Annotated[str, Meta(extra_json_schema={"const": "EUR"})]
+
+
+class TtsRequest(Struct, frozen=True, rename="camel"):
+    """A voice SMS: who is rung, and what is played to them."""
+
+    phone_numbers: Phones = None
+    text: str | None = None
+    token_audio: str | None = None
+    lang: str | None = None
+    speech_rate: float | str | None = None
+    speed: float | str | None = None
+    notify_url: str | None = None
+    scheduled_date: str | None = None
+
+
+class DepositRequest(Struct, frozen=True, rename="camel"):
+    """A voicemail deposit: on whose voicemail, and which recording."""
+
+    token_audio: str | None = None
+    phone_numbers: Phones = None
+    email_for_notification: str | None = None
+    sender: str | int | None = None
+    scheduled_date: str | None = None
+    notify_url: str | None = None
+
+
+class TtsShare(Struct, frozen=True, rename={"nb_sms": "nbSms"}):
+    """What of a voice SMS goes to one country."""
+
+    nb_sms: _Units
+    cost_unity: _Euros
+    cost: _Euros
+    country_code: str
+    duration: _Seconds
+
+
+class TtsSent(Struct, frozen=True, rename="camel"):
+    """A voice SMS that was accepted: the most that it can cost, by country calling code too."""
+
+    success: _Yes
+    campaign_id: str
+    cost: _Euros
+    currency: _Eur
+    nb_sms: _Units
+    lang: str
+    duration: _Seconds
+    detail: dict[str, TtsShare]
+
+
+class DepositShare(Struct, frozen=True, rename={"nb_sms": "nbSms"}):
+    """What of a deposit goes to one country."""
+
+    nb_sms: _Units
+    cost_unity: _Euros
+    cost: _Euros
+
+
+class AudioFile(Struct, frozen=True):
+    """The recording that is left."""
+
+    filename: str
+    size: Annotated[str, Meta(examples=["135.8Ko"])]
+
+
+class DepositSent(Struct, frozen=True, rename="camel"):
+    """A deposit that was accepted: the most that it can cost, by country calling code too."""
+
+    success: _Yes
+    campaign_id: str
+    cost: _Euros
+    currency: _Eur
+    nb_sms: _Units
+    audio_file: AudioFile
+    detail: dict[str, DepositShare]
+
+
+class Cancelled(Struct, frozen=True, rename="camel"):
+    """A send that was cancelled, and the credit that came back."""
+
+    success: _Yes
+    campaign_id: str
+    assigned_credit: Annotated[str, Meta(examples=["1.8"])]
+    currency: _Eur
+
+
+def tts_sent(placing: Placing) -> TtsSent:
+    """Write an accepted voice SMS as ``/v1/tts/send`` does."""
+    utterance = placing.message.utterance
+    duration = _tenths(placing.message.audio.samples)
+    detail = {
+        code: TtsShare(share.count, _euros(share.unit_micros), _euros(share.total_micros), share.country, duration)
+        for code, share in shares(placing.priced).items()
+    }
+    return TtsSent(
+        True,
+        placing.campaign,
+        _euros(placing.reserved_micros),
+        "EUR",
+        len(placing.priced),
+        utterance.language if utterance else "fr",
+        duration,
+        detail,
+    )
+
+
+def deposit_sent(placing: Placing) -> DepositSent:
+    """Write an accepted deposit as ``/v1/campaign/send`` does."""
+    recording = placing.message.recording
+    assert recording is not None, "a deposit leaves a recording"
+    detail = {
+        code: DepositShare(share.count, _euros(share.unit_micros), _euros(share.total_micros))
+        for code, share in shares(placing.priced).items()
+    }
+    return DepositSent(
+        True,
+        placing.campaign,
+        _euros(placing.reserved_micros),
+        "EUR",
+        len(placing.priced),
+        AudioFile(str(recording.name), display_size(recording.wav_bytes)),
+        detail,
+    )
+
+
+def cancelled(campaign: str, released_micros: int) -> Cancelled:
+    """Write a cancelled send as ``/v1/campaign/cancel`` does."""
+    return Cancelled(True, campaign, format_euros(released_micros), "EUR")
+
+
+def _euros(micros: int) -> Decimal:
+    """Write a sum as a JSON number, exactly."""
+    return Decimal(format_euros(micros))
+
+
+def _tenths(samples: int) -> Decimal:
+    """Write a duration in seconds, to the nearest tenth, halves upwards."""
+    return Decimal((20 * samples + RATE_HZ) // (2 * RATE_HZ)).scaleb(-1)
+
+
+encode_json = msgspec.json.Encoder(decimal_format="number").encode

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.types import Message, Receive
 
 from portevoix.api.answer import Answer
-from portevoix.api.body import FILE_TIMEOUT_S, BodyTooLarge, BodyTooSlow, read_body
-from portevoix.api.v2 import wire
-from portevoix.api.v2.operation import Call, Media, Operation, parse_json
+from portevoix.api.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
+from portevoix.api.v2.forms import FRAME_BYTES, is_form, read_form
+from portevoix.api.v2.operation import Call, Form, Media, Operation, parse_json
 from portevoix.api.v2.problems import RangeOutside
 from portevoix.api.v2.ranges import ranged
+from portevoix.api.v2.wire import audio as wire
+from portevoix.api.v2.wire.common import Page
 from portevoix.domain.account import Scope
 from portevoix.domain.audio import (
     AudioBroken,
@@ -27,15 +24,13 @@ from portevoix.domain.audio import (
     TelephoneAudio,
 )
 from portevoix.domain.errors import InvalidValue
-from portevoix.domain.recording import Place, RecordingNotFound
+from portevoix.domain.recording import Place, RecordingInUse, RecordingNotFound
 from portevoix.ports import House
 from portevoix.service import library
 
 WAV = b"audio/wav"
 MEDIA_WAV = Media("audio/wav")
-
-#: What a form's or a JSON object's own marks may take beside the file.
-FRAME_BYTES = 64 * 1_024
+RANGED_WAV = Media("audio/wav", is_ranged=True)
 
 
 def write_wav(house: House, audio: TelephoneAudio, encoding: str) -> bytes:
@@ -43,57 +38,34 @@ def write_wav(house: House, audio: TelephoneAudio, encoding: str) -> bytes:
     return house.waves.alaw(audio) if encoding == "alaw" else house.waves.linear(audio)
 
 
-async def _upload(call: Call[None, None]) -> wire.Audio:
+async def _upload(call: Call[None, None]) -> wire.Audio | Answer:
     name, data = await _file(call)
+    before = await call.replay.begin(call.house, str(name).encode(), data)
+    if before is not None:
+        return before
     return wire.audio(await library.upload_recording(call.house, call.access, name, data))
 
 
 async def _file(call: Call[None, None]) -> tuple[AudioName, bytes]:
     """Read a file and its name out of a form, or out of JSON."""
-    content_type = dict(call.scope["headers"]).get(b"content-type", b"").lower()
     most_bytes = call.house.uploads.most_bytes
-    if content_type.startswith(b"multipart/form-data"):
-        try:
-            async with asyncio.timeout(FILE_TIMEOUT_S):
-                return await _from_form(call, most_bytes + FRAME_BYTES)
-        except TimeoutError:
-            raise BodyTooSlow("the form does not come to its end") from None
-    try:
-        raw = await read_body(call.receive, most_bytes * 4 // 3 + FRAME_BYTES, FILE_TIMEOUT_S)
-    except BodyTooLarge:
-        raise AudioTooLarge(f"the file is larger than {most_bytes} bytes") from None
-    sent = parse_json(raw, wire.NewAudio)
-    return AudioName.parse(sent.name), sent.content
-
-
-async def _from_form(call: Call[None, None], most_bytes: int) -> tuple[AudioName, bytes]:
-    try:
-        async with Request(call.scope, _bounded(call.receive, most_bytes)).form(max_files=1, max_fields=4) as form:
+    too_large = AudioTooLarge(f"the file is larger than {most_bytes} bytes")
+    if is_form(call.scope):
+        async with read_form(call.scope, call.receive, most_bytes + FRAME_BYTES, too_large) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise InvalidValue("the form has no file in the field 'file'")
             name = str(form.get("name") or (file.filename or "")[: AudioName.MAX_LENGTH])
             return AudioName.parse(name), await file.read()
-    except HTTPException as problem:
-        raise InvalidValue(f"form: {problem.detail}") from None
+    try:
+        raw = await read_body(call.receive, most_bytes * 4 // 3 + FRAME_BYTES, FILE_TIMEOUT_S)
+    except BodyTooLarge:
+        raise too_large from None
+    sent = parse_json(raw, wire.NewAudio)
+    return AudioName.parse(sent.name), sent.content
 
 
-def _bounded(receive: Receive, most_bytes: int) -> Receive:
-    """Count a body while it is read, and stop reading one that is too large."""
-    length = 0
-
-    async def counting() -> Message:
-        nonlocal length
-        message = await receive()
-        length += len(message.get("body", b""))
-        if length > most_bytes:
-            raise AudioTooLarge(f"the file is larger than {most_bytes - FRAME_BYTES} bytes")
-        return message
-
-    return counting
-
-
-async def _list(call: Call[wire.Page, None]) -> wire.AudioPage:
+async def _list(call: Call[Page, None]) -> wire.AudioPage:
     after = Place.parse(call.query.after) if call.query.after else None
     found = await library.list_recordings(call.house, call.access, after, call.query.limit + 1)
     page = found[: call.query.limit]
@@ -135,7 +107,7 @@ AUDIO_OPERATIONS = (
         run=_upload,
         status=201,
         body=wire.NewAudio,
-        upload=True,
+        upload=Form("application/octet-stream", "name"),
         refusals=(AudioEmpty, AudioUnsupported, AudioTooLarge, AudioTooLong, AudioBroken, AudioUnavailable),
     ),
     Operation(
@@ -147,7 +119,7 @@ AUDIO_OPERATIONS = (
         scope=Scope.READ,
         answer=wire.AudioPage,
         run=_list,
-        query=wire.Page,
+        query=Page,
     ),
     Operation(
         name="show_audio",
@@ -177,12 +149,12 @@ AUDIO_OPERATIONS = (
         method="DELETE",
         path="/v2/audio/{token}",
         summary="Delete a recording",
-        description="Removes a recording from the library.",
+        description="Removes a recording from the library, unless a message that has not ended plays it.",
         scope=Scope.SEND,
         answer=None,
         run=_delete,
         status=204,
-        refusals=(RecordingNotFound,),
+        refusals=(RecordingNotFound, RecordingInUse),
     ),
     Operation(
         name="audio_content",
@@ -191,7 +163,7 @@ AUDIO_OPERATIONS = (
         summary="Listen to a recording",
         description="The recording as a WAV file, as the phone plays it. Byte ranges are served.",
         scope=Scope.READ,
-        answer=MEDIA_WAV,
+        answer=RANGED_WAV,
         run=_content,
         query=wire.ContentQuery,
         refusals=(RecordingNotFound, RangeOutside),

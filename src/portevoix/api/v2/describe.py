@@ -28,12 +28,21 @@ EVERYWHERE: tuple[type[errors.DomainError], ...] = (
 )
 
 _BINARY: Schema = {"type": "string", "format": "binary"}
+_TEXT: Schema = {"type": "string"}
+_REPLAYED: Schema = {
+    "description": "`true` where the request was answered before, under the same Idempotency-Key.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 
 
 def shapes(operations: Iterable[Operation]) -> list[type[Struct]]:
     """List the shapes that the operations read and write."""
-    used = [(operation.answer, operation.body) for operation in operations]
-    return [Problem, *(shape for pair in used for shape in pair if isinstance(shape, type))]
+    used = [(operation.answer, operation.body, *_form_shape(operation)) for operation in operations]
+    return [Problem, *(shape for shapes in used for shape in shapes if isinstance(shape, type))]
+
+
+def _form_shape(operation: Operation) -> tuple[type[Struct], ...]:
+    return (operation.upload.shape,) if operation.upload is not None and operation.upload.shape is not None else ()
 
 
 def describe(operations: Iterable[Operation], schemas: Schemas) -> Iterator[Described]:
@@ -44,7 +53,7 @@ def describe(operations: Iterable[Operation], schemas: Schemas) -> Iterator[Desc
             "tags": ["v2"],
             "summary": operation.summary,
             "description": operation.description,
-            "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+            "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_header_parameters(operation)],
             "security": [{"bearer": []}],
             "responses": _responses(operation, schemas),
         }
@@ -71,30 +80,59 @@ def _query_parameters(operation: Operation) -> list[Schema]:
     ]
 
 
+def _header_parameters(operation: Operation) -> list[Schema]:
+    described = [{"in": "header", **parameter} for parameter in operation.headers]
+    if operation.method == "POST":
+        described.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "Names this request: repeated under it, it does nothing, and has the same answer.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+            }
+        )
+    return described
+
+
 def _body(operation: Operation, schemas: Schemas) -> Schema:
     assert operation.body is not None, "described where there is one"
     content: Schema = {"application/json": {"schema": schemas[operation.body]}}
-    if operation.upload:
-        form = {"type": "object", "required": ["file"], "properties": {"file": _BINARY, "name": {"type": "string"}}}
-        content["multipart/form-data"] = {"schema": form}
+    if operation.upload is not None:
+        form, beside = operation.upload, _TEXT
+        described: Schema = {"type": "object", "required": ["file"]}
+        content["multipart/form-data"] = {"schema": described}
+        if form.shape is not None:
+            beside = schemas[form.shape]
+            described["required"] = ["file", form.field]
+            content["multipart/form-data"]["encoding"] = {form.field: {"contentType": "application/json"}}
+        described["properties"] = {
+            "file": {**_BINARY, "contentMediaType": form.file_type},
+            form.field: beside,
+        }
     return content
 
 
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
     success: Schema = {"description": "The answer.", "headers": headers(retry=False)}
+    if operation.method == "POST":
+        success["headers"]["Idempotent-Replayed"] = _REPLAYED
+    content = _media(operation.also)
     if isinstance(operation.answer, Media):
-        success["content"] = {operation.answer.content_type: {"schema": _BINARY}}
+        content |= _media(operation.answer)
     elif operation.answer is not None:
-        success["content"] = {"application/json": {"schema": schemas[operation.answer]}}
+        content = {"application/json": {"schema": schemas[operation.answer]}, **content}
+    if content:
+        success["content"] = content
     responses: Schema = {str(operation.status): success}
-    if isinstance(operation.answer, Media) and operation.method == "GET":
+    if isinstance(operation.answer, Media) and operation.answer.is_ranged:
         responses |= {
             "206": {**success, "description": "The part that was asked for."},
             "304": {"description": "The client has it already."},
         }
     taken = (errors.InvalidValue, BodyTooLarge) if operation.body is not None else ()
     asked = (errors.InvalidValue,) if operation.query is not None else ()
-    for error in (*EVERYWHERE, *taken, *asked, *operation.refusals):
+    named = (errors.InvalidValue, errors.IdempotencyConflict) if operation.method == "POST" else ()
+    for error in (*EVERYWHERE, *taken, *asked, *named, *operation.refusals):
         row = row_of(error)
         told = f"`{error.code}` {row.title}"
         described = responses.setdefault(str(row.status), _refused(row.status, schemas))
@@ -102,6 +140,10 @@ def _responses(operation: Operation, schemas: Schemas) -> Schema:
             described["description"] = "; ".join(filter(None, (described["description"], told)))
     responses["500"] = _refused(500, schemas) | {"description": problems.DEFECT.title}
     return dict(sorted(responses.items()))
+
+
+def _media(media: Media | None) -> Schema:
+    return {} if media is None else {media.content_type: {"schema": _TEXT if media.is_text else _BINARY}}
 
 
 def _refused(status: int, schemas: Schemas) -> Schema:

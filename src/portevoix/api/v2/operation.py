@@ -11,14 +11,15 @@ import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from portevoix.api.answer import Answer
+from portevoix.api.answer import Answer, Stream
 from portevoix.api.body import Incoming, read_body
 from portevoix.api.guard import Counted, Guard, bearer
+from portevoix.api.replay import AnsweredMeanwhile, Replay
 from portevoix.api.trace import Trace, trace_of
 from portevoix.api.v2.problems import problem, row_of
 from portevoix.domain import account
 from portevoix.domain.account import Access
-from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
+from portevoix.domain.errors import DomainError, InsufficientCredit, InvalidValue, Unavailable
 from portevoix.ports import House
 
 LIMIT = "v2"
@@ -37,6 +38,7 @@ class Call(Generic[Query, Body]):
         body: parsed; ``None`` where the operation takes none.
         scope: the request itself, for those few operations that need its headers.
         receive: its body, for those few that read it themselves.
+        replay: its idempotency key: kept by the operation in its own transaction, or else by the layer after it.
     """
 
     house: House
@@ -46,6 +48,11 @@ class Call(Generic[Query, Body]):
     body: Body
     scope: Scope
     receive: Receive
+    replay: Replay
+
+    def success(self, status: int, shape: Struct | None) -> Answer:
+        """Write a success as the layer does."""
+        return Answer(status, b"" if shape is None else msgspec.json.encode(shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,28 @@ class Media:
 
     Args:
         content_type: of a success.
+        is_ranged: parts of it can be asked for, and whether it has changed.
+        is_text: it is no bytes that only a program reads.
     """
 
     content_type: str
+    is_ranged: bool = False
+    is_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A body that is a form with a file, ``file``, and with what goes along with it.
+
+    Args:
+        file_type: the content type of the file, for its description.
+        field: the name of what goes along.
+        shape: of that field's JSON; ``None`` where it is plain text, which may be left out.
+    """
+
+    file_type: str
+    field: str
+    shape: type[Struct] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +97,9 @@ class Operation:
         status: of a success.
         query: the shape of its query, if it takes one.
         body: the shape of its JSON body, if it takes one.
-        upload: whether its body may be a form with a file too; then it reads the body itself.
+        also: another form of a success, for those who ask for it.
+        upload: the form that its body may be instead of JSON; then it reads the body itself.
+        headers: of the request that it reads, as OpenAPI describes them.
         refusals: the errors that it can end with, beyond those of every operation.
     """
 
@@ -82,11 +110,13 @@ class Operation:
     description: str
     scope: account.Scope
     answer: type[Struct] | Media | None
-    run: Callable[[Call[Any, Any]], Awaitable[Struct | Answer | None]]
+    run: Callable[[Call[Any, Any]], Awaitable[Struct | Answer | Stream | None]]
     status: int = 200
     query: type[Struct] | None = None
     body: type[Struct] | None = None
-    upload: bool = False
+    also: Media | None = None
+    upload: Form | None = None
+    headers: tuple[Mapping[str, Any], ...] = ()
     refusals: tuple[type[DomainError], ...] = ()
 
 
@@ -113,20 +143,38 @@ class Endpoint:
             answer = problem(error)
             if self._operation.body is not None:
                 await incoming.discard()
-        await replace(answer, headers=(*answer.headers, *counted.headers())).send(scope, send)
+        if isinstance(answer, Stream):
+            await replace(answer, headers=(*answer.headers, *counted.headers())).send(scope, incoming, send)
+        else:
+            await replace(answer, headers=(*answer.headers, *counted.headers())).send(scope, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, trace: Trace, counted: Counted) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, trace: Trace, counted: Counted) -> Answer | Stream:
         operation = self._operation
         access = await self._guard.enter(bearer(scope), LIMIT, operation.scope, trace, counted)
         query = self._query(scope)
-        body = None
-        if operation.body is not None and not operation.upload:
-            body = parse_json(await read_body(receive), operation.body)
-        call = Call(self._guard.house, access, scope["path_params"], query, body, scope, receive)
-        result = await operation.run(call)
-        if isinstance(result, Answer):
+        replay = Replay.of(scope, access)
+        body, raw = None, b""
+        if operation.body is not None and operation.upload is None:
+            raw = await read_body(receive)
+            body = parse_json(raw, operation.body)
+        if operation.upload is None and (before := await replay.begin(self._guard.house, raw)) is not None:
+            return before
+        call = Call(self._guard.house, access, scope["path_params"], query, body, scope, receive, replay)
+        try:
+            return await self._run(call)
+        except (AnsweredMeanwhile, InsufficientCredit):  # of two at once, one may have taken the credit for both
+            if (before := await replay.again(self._guard.house)) is not None:
+                return before
+            raise
+
+    async def _run(self, call: Call[Any, Any]) -> Answer | Stream:
+        result = await self._operation.run(call)
+        if isinstance(result, Stream):
             return result
-        return Answer(operation.status, b"" if result is None else msgspec.json.encode(result))
+        answer = result if isinstance(result, Answer) else call.success(self._operation.status, result)
+        if b"idempotent-replayed" not in dict(answer.headers):
+            await call.replay.keep(self._guard.house, answer)
+        return answer
 
     def _query(self, scope: Scope) -> Struct | None:
         if self._operation.query is None:

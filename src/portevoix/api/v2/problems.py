@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from portevoix.api.answer import Answer, Headers
 from portevoix.api.body import BodyTooLarge, BodyTooSlow
-from portevoix.domain import audio, errors, speech
+from portevoix.api.v2.wire.orders import RefusedNumber, refused_number
+from portevoix.domain import audio, campaign, errors, recording, sandbox, speech
 
 CONTENT_TYPE = b"application/problem+json"
+
+#: Recipients that are named with what is wrong with them, at most.
+MOST_NAMED = 1_000
 
 
 class RangeOutside(errors.DomainError):
@@ -35,6 +39,8 @@ class Problem(Struct, frozen=True):
         title: the same for every occurrence.
         detail: what is wrong this time.
         code: the stable code alone.
+        errors: where recipients are at fault, each of them, 1,000 at most.
+        more: how many recipients are at fault beyond these, where some are.
     """
 
     type: str
@@ -42,6 +48,8 @@ class Problem(Struct, frozen=True):
     status: int
     detail: str
     code: str
+    errors: list[RefusedNumber] | UnsetType = UNSET
+    more: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
 
 
 ROWS: dict[type[errors.DomainError], Row] = {
@@ -59,6 +67,10 @@ ROWS: dict[type[errors.DomainError], Row] = {
     errors.InsufficientCredit: Row(402, "The credit is too low"),
     errors.IdempotencyConflict: Row(409, "The idempotency key was used for another request"),
     errors.Defect: Row(500, "Internal error"),
+    campaign.CampaignBegun: Row(409, "The message cannot be changed any more"),
+    campaign.SenderNotAuthorized: Row(403, "The sender has not been verified"),
+    recording.RecordingInUse: Row(409, "The recording is in use"),
+    sandbox.SandboxOnly: Row(403, "Only for test keys"),
     RangeOutside: Row(416, "The range lies outside"),
     BodyTooSlow: Row(408, "The body takes too long to come"),
     BodyTooLarge: Row(413, "The body is too large"),
@@ -85,6 +97,9 @@ def problem(error: errors.DomainError, headers: Headers = ()) -> Answer:
     """Write an error as problem details."""
     row = row_of(type(error))
     told = Problem(f"urn:portevoix:problem:{error.code}", row.title, row.status, error.message, error.code)
+    if isinstance(error, campaign.RecipientsRefused):
+        named = [refused_number(one) for one in error.refused[:MOST_NAMED]]
+        told = msgspec.structs.replace(told, errors=named, more=len(error.refused) - len(named) or UNSET)
     if row.status == 401:
         headers = (*headers, (b"www-authenticate", b'Bearer realm="portevoix"'))
     return Answer(row.status, msgspec.json.encode(told), CONTENT_TYPE, headers)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portevoix.api.answer import Answer
-from portevoix.api.v2 import wire
 from portevoix.api.v2.audio import MEDIA_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Operation
+from portevoix.api.v2.wire import audio as wire
 from portevoix.domain.account import Scope
 from portevoix.domain.speech import SpeechFailed, SpeechUnavailable, Utterance
 from portevoix.service.speech import list_voices, say

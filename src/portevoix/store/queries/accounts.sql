@@ -13,7 +13,7 @@ FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id
 CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
-    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) lapsed
+    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s::timestamptz + make_interval(secs => a.clock_offset_s)) lapsed
 WHERE a.public_id = %(public_id)s AND a.mode = %(mode)s;
 
 -- name: accounts
@@ -23,7 +23,7 @@ FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id
 CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
-    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) lapsed
+    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s::timestamptz + make_interval(secs => a.clock_offset_s)) lapsed
 ORDER BY a.id;
 
 -- name: set_state
@@ -39,3 +39,6 @@ WHERE public_id = %(public_id)s AND mode = %(mode)s RETURNING id;
 
 -- name: events
 SELECT id, type, data, at FROM event WHERE account_id = %(account_id)s AND id > %(after_id)s ORDER BY id LIMIT %(most)s;
+
+-- name: last_event
+SELECT coalesce(max(id), 0) FROM event WHERE account_id = %(account_id)s;

@@ -127,3 +127,41 @@ FROM draw d WHERE d.hold_id IS NOT NULL AND NOT EXISTS (SELECT FROM hold h WHERE
 UNION ALL
 SELECT 'draw on grant ' || d.grant_id, format('there is no transfer %s', d.transfer_id)
 FROM draw d WHERE d.transfer_id IS NOT NULL AND NOT EXISTS (SELECT FROM transfer t WHERE t.id = d.transfer_id);
+
+-- name: call_agrees_with_its_hold
+SELECT 'call ' || c.id AS row,
+    format('%s set aside and cost %s stand there in state %s, its hold has %s, settled %s', c.reserved_micros, c.cost_micros, c.state,
+        h.amount_micros, h.settled_micros) AS detail
+FROM call c LEFT JOIN hold h ON h.id = c.hold_id
+WHERE c.hold_id IS NOT NULL AND (h.id IS NULL OR h.account_id <> c.account_id OR h.amount_micros <> c.reserved_micros
+    OR h.settled_micros IS DISTINCT FROM c.cost_micros)
+ORDER BY c.id;
+
+-- name: campaign_agrees_with_its_calls
+SELECT 'campaign ' || p.id AS row,
+    format('%s calls, %s open, %s delivered, %s cancelled, %s set aside, %s held, %s settled stand there; its calls say %s, %s, %s, %s, %s, %s, %s',
+        p.total, p.open, p.delivered, p.cancelled, p.reserved_micros, p.held_micros, p.settled_micros, c.total, c.open, c.delivered,
+        c.cancelled, c.reserved, c.held, c.settled) AS detail
+FROM campaign p LEFT JOIN (
+    SELECT campaign_id, count(*) AS total, count(*) FILTER (WHERE cost_micros IS NULL) AS open,
+        count(*) FILTER (WHERE state = 'finished') AS delivered, count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+        sum(reserved_micros) AS reserved, coalesce(sum(reserved_micros) FILTER (WHERE cost_micros IS NULL), 0) AS held,
+        coalesce(sum(cost_micros), 0) AS settled
+    FROM call GROUP BY campaign_id) c ON c.campaign_id = p.id
+WHERE (p.total, p.open, p.delivered, p.cancelled, p.reserved_micros, p.held_micros, p.settled_micros)
+    IS DISTINCT FROM (c.total, c.open, c.delivered, c.cancelled, c.reserved, c.held, c.settled)
+ORDER BY p.id;
+
+-- name: call_was_dialled_as_often_as_it_says
+SELECT 'call ' || c.id AS row, format('%s attempts stand there, %s are kept', c.attempt, coalesce(a.count, 0)) AS detail
+FROM call c LEFT JOIN (
+    SELECT call_id, count(*) AS count, max(number) AS latest FROM attempt GROUP BY call_id) a ON a.call_id = c.id
+WHERE c.attempt <> coalesce(a.count, 0) OR c.attempt <> coalesce(a.latest, 0)
+ORDER BY c.id;
+
+-- name: call_has_its_parents
+SELECT 'call ' || c.id AS row, format('there is no campaign %s of account %s', c.campaign_id, c.account_id) AS detail
+FROM call c WHERE NOT EXISTS (SELECT FROM campaign p WHERE p.id = c.campaign_id AND p.account_id = c.account_id)
+UNION ALL
+SELECT 'attempt of call ' || a.call_id, format('there is no such call of account %s', a.account_id)
+FROM attempt a WHERE NOT EXISTS (SELECT FROM call c WHERE c.id = a.call_id AND c.account_id = a.account_id);

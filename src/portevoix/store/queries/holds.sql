@@ -16,10 +16,11 @@ WITH asked AS MATERIALIZED (
         WITH ORDINALITY AS a (account_id, amount_micros, idempotency_key, ord)
     ORDER BY account_id, idempotency_key, ord
 ), known AS MATERIALIZED ( -- lateral, so that each is looked up by its index, however large the tables are
-    SELECT k.*, CASE WHEN a.state = 'active' AND a.next_expiry_at <= %(at)s THEN 'lapsed' ELSE a.state END AS state,
+    SELECT k.*, CASE WHEN a.state = 'active' AND a.next_expiry_at <= %(at)s::timestamptz + make_interval(secs => a.clock_offset_s)
+            THEN 'lapsed' ELSE a.state END AS state,
         a.available_micros, before.hold_id, before.held_micros, before.after_micros
     FROM asked k
-    LEFT JOIN LATERAL (SELECT state, available_micros, next_expiry_at FROM account WHERE id = k.account_id LIMIT 1) a ON true
+    LEFT JOIN LATERAL (SELECT * FROM account WHERE id = k.account_id LIMIT 1) a ON true
     LEFT JOIN LATERAL (
         SELECT h.id AS hold_id, h.amount_micros AS held_micros, (
             SELECT t.available_after_micros FROM transfer t WHERE t.hold_id = h.id AND t.kind = 'reserve') AS after_micros

@@ -29,13 +29,15 @@ WHERE k.id = locked.id;
 -- name: access
 -- Everything that a request needs to know of its key, for a batch of keys.
 SELECT k.digest, k.id AS key_id, a.id AS account_id, a.state, k.scopes, k.allowed::text[] AS allowed,
-    a.available_micros - CASE WHEN a.next_expiry_at <= %(at)s THEN (
+    a.available_micros - CASE WHEN a.next_expiry_at <= n.now_at THEN (
         SELECT coalesce(sum(g.remaining_micros), 0)::bigint FROM credit_grant g
-        WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) ELSE 0 END AS available_micros,
+        WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= n.now_at) ELSE 0 END AS available_micros,
     CASE WHEN a.tariff_id IS NOT NULL THEN (
         SELECT r.id FROM tariff_revision r WHERE r.tariff_id = a.tariff_id AND r.effective_from <= %(at)s
         ORDER BY r.effective_from DESC LIMIT 1) END AS own_revision,
     (SELECT r.id FROM tariff_revision r JOIN tariff t ON t.id = r.tariff_id WHERE t.is_default AND r.effective_from <= %(at)s
-        ORDER BY r.effective_from DESC LIMIT 1) AS default_revision
+        ORDER BY r.effective_from DESC LIMIT 1) AS default_revision,
+    a.mode, a.clock_offset_s
 FROM api_key k JOIN account a ON a.id = k.account_id
+CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
 WHERE k.digest = ANY(%(digests)s::bytea[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(at)s);

@@ -5,12 +5,13 @@ SELECT id FROM account WHERE id = ANY(%(accounts)s::bigint[]) ORDER BY id FOR NO
 -- name: expire
 -- Takes what is left of lapsed grants. Costs a look at the accounts where nothing has lapsed.
 WITH due AS MATERIALIZED (
-    SELECT id, available_micros FROM account
-    WHERE id = ANY(%(accounts)s::bigint[]) AND next_expiry_at <= %(at)s
+    SELECT a.id, a.available_micros, n.now_at FROM account a
+    CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
+    WHERE a.id = ANY(%(accounts)s::bigint[]) AND a.next_expiry_at <= n.now_at
 ), lapsed AS MATERIALIZED (
     SELECT g.id, g.account_id, g.remaining_micros AS amount_micros
     FROM credit_grant g JOIN due d ON d.id = g.account_id
-    WHERE g.is_spendable AND g.expires_at <= %(at)s
+    WHERE g.is_spendable AND g.expires_at <= d.now_at
 ), taken AS MATERIALIZED (
     SELECT account_id, sum(amount_micros)::bigint AS amount_micros FROM lapsed GROUP BY account_id
 ), emptied AS (
@@ -19,7 +20,7 @@ WITH due AS MATERIALIZED (
     UPDATE account a
     SET available_micros = a.available_micros - coalesce((SELECT t.amount_micros FROM taken t WHERE t.account_id = a.id), 0),
         next_expiry_at = (SELECT min(g.expires_at) FROM credit_grant g
-            WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at > %(at)s)
+            WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at > d.now_at)
     FROM due d WHERE a.id = d.id
 ), posted AS (
     INSERT INTO transfer (account_id, kind, amount_micros, available_after_micros, at)
@@ -31,7 +32,10 @@ INSERT INTO draw (grant_id, transfer_id, amount_micros, settled_micros)
 SELECT l.id, p.id, l.amount_micros, l.amount_micros FROM lapsed l JOIN posted p ON p.account_id = l.account_id;
 
 -- name: accounts_to_expire
-SELECT id FROM account WHERE next_expiry_at <= %(at)s ORDER BY id;
+SELECT id FROM account WHERE next_expiry_at <= %(at)s::timestamptz + make_interval(secs => clock_offset_s) ORDER BY id;
+
+-- name: balance
+SELECT available_micros, held_micros FROM account WHERE id = %(account_id)s;
 
 -- name: posted_before
 SELECT t.id, t.available_after_micros, t.kind::text, t.amount_micros, t.reason, g.kind AS grant_kind, g.expires_at, t.hold_id,

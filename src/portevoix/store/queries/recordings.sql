@@ -20,6 +20,11 @@ ORDER BY r.created_at, r.token LIMIT %(most)s;
 -- name: rename
 UPDATE recording SET name = %(name)s WHERE account_id = %(account_id)s AND token = %(token)s RETURNING id;
 
+-- name: in_use
+-- Messages that have not ended and play it.
+SELECT EXISTS (SELECT FROM recording r JOIN campaign p ON p.recording_id = r.id
+    WHERE r.account_id = %(account_id)s AND r.token = %(token)s AND p.open > 0);
+
 -- name: delete
 DELETE FROM recording WHERE account_id = %(account_id)s AND token = %(token)s RETURNING id;
 
@@ -30,9 +35,11 @@ WHERE r.account_id = %(account_id)s AND r.token = %(token)s;
 -- name: unused_sounds
 -- Locked, so that no upload takes one of them from here on; those that an upload has just taken are passed over.
 SELECT s.sha256 FROM sound s WHERE NOT EXISTS (SELECT FROM recording r WHERE r.sha256 = s.sha256)
+    AND NOT EXISTS (SELECT FROM campaign p WHERE p.sha256 = s.sha256)
 ORDER BY s.sha256 LIMIT %(most)s FOR UPDATE SKIP LOCKED;
 
 -- name: drop_sounds
 -- Looks once more, now that they are locked: an upload may have taken one between the first look and its lock.
 DELETE FROM sound s WHERE s.sha256 = ANY(%(sounds)s::bytea[])
-    AND NOT EXISTS (SELECT FROM recording r WHERE r.sha256 = s.sha256);
+    AND NOT EXISTS (SELECT FROM recording r WHERE r.sha256 = s.sha256)
+    AND NOT EXISTS (SELECT FROM campaign p WHERE p.sha256 = s.sha256);

@@ -1,4 +1,4 @@
-"""The shapes of v2's JSON."""
+"""The shapes of recordings, speech and voices."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from portevoix.api.v2.wire.common import Seconds, Units
 from portevoix.domain.audio import AudioName
 from portevoix.domain.recording import Recording
 from portevoix.domain.speech import SpeechLimits, Voice
 
-_Units = Annotated[int, Meta(ge=0)]
 _Name = Annotated[str, Meta(extra_json_schema={"minLength": AudioName.MIN_LENGTH, "maxLength": AudioName.MAX_LENGTH})]
-_Seconds = Annotated[float, Meta(ge=0)]
-
-
-class Page(Struct, frozen=True):
-    """Which page of a list is asked for."""
-
-    after: Annotated[str, Meta(description="The `next` of the page before.")] = ""
-    limit: Annotated[int, Meta(ge=1, le=100, description="The most items.")] = 50
 
 
 class NewAudio(Struct, frozen=True):
@@ -49,8 +41,8 @@ class Conditioning(Struct, frozen=True):
 
     container: str
     codec: str
-    trimmed_start_s: _Seconds
-    trimmed_end_s: _Seconds
+    trimmed_start_s: Seconds
+    trimmed_end_s: Seconds
     gain_db: float
 
 
@@ -66,9 +58,9 @@ class Audio(Struct, frozen=True):
 
     token: str
     name: str
-    duration_s: _Seconds
-    billable_s: _Units
-    size_bytes: _Units
+    duration_s: Seconds
+    billable_s: Units
+    size_bytes: Units
     sha256: str
     conditioning: Conditioning
     created_at: datetime

@@ -1,15 +1,12 @@
-"""What a use case may reach: Protocols that the adapters fit, and the house that holds them."""
+"""Accounts, keys, credit, tariffs and limits."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from portevoix.domain.account import Access, Account, ApiKey, Event, KeyTerms, State
-from portevoix.domain.audio import AudioName, TelephoneAudio, Upload
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.ledger import (
     GrantTerms,
@@ -23,16 +20,7 @@ from portevoix.domain.ledger import (
     Violation,
 )
 from portevoix.domain.limit import Allowance, Limit
-from portevoix.domain.recording import Place, Recording
-from portevoix.domain.speech import Utterance, Voice
 from portevoix.domain.tariff import Rate, RateTable, Tariff
-
-
-class Clock(Protocol):
-    """Tells the time."""
-
-    def now(self) -> datetime:
-        """Return the moment, in UTC."""
 
 
 class Accounts(Protocol):
@@ -55,6 +43,9 @@ class Accounts(Protocol):
 
     async def events(self, account_id: int, after_id: int = 0) -> Sequence[Event]:
         """Read a page of what happened to an account, oldest first."""
+
+    async def last_event(self, account_id: int) -> int:
+        """Name the last thing that happened to an account; 0 for none."""
 
 
 class Keys(Protocol):
@@ -85,6 +76,12 @@ class Ledger(Protocol):
     async def resolve(self, command: Resolve) -> Resolved:
         """End a hold. Raises HoldExceeded, HoldResolved, NotFound."""
 
+    async def reserve_all(self, commands: Sequence[Reserve]) -> Sequence[Held]:
+        """Open holds, all or none. Raises as ``reserve`` does, for the first that is refused."""
+
+    async def resolve_all(self, commands: Sequence[Resolve]) -> Sequence[Resolved]:
+        """End holds, all or none. Raises as ``resolve`` does, for the first that is refused."""
+
     async def credit(
         self, account_id: int, kind: Kind, amount_micros: int, terms: GrantTerms, key: str, reason: str | None
     ) -> Posted:
@@ -99,11 +96,17 @@ class Ledger(Protocol):
     async def allot(self, giver_id: int, receiver_id: int, amount_micros: int, key: str, reason: str | None) -> Posted:
         """Move credit between parent and sub-account. Raises NotRelated, InsufficientCredit, IdempotencyConflict."""
 
+    async def available(self, account_id: int) -> int:
+        """Lock an account in a unit of work, take what has lapsed, and tell its available credit."""
+
+    async def held(self, account_id: int) -> int:
+        """Tell what is set aside."""
+
     async def expire_due(self) -> int:
         """Take what is left of lapsed grants, everywhere; returns how many accounts were looked at."""
 
-    def statement(self, account_id: int) -> AsyncIterator[StatementLine]:
-        """Read an account's transfers, oldest first."""
+    def statement(self, account_id: int, after_id: int = 0) -> AsyncIterator[StatementLine]:
+        """Read an account's transfers, oldest first, from after one on."""
 
     async def check(self) -> Sequence[Violation]:
         """Prove the ledger's invariants on one snapshot; returns every row that breaks one."""
@@ -133,100 +136,3 @@ class Limits(Protocol):
 
     async def count(self, caller: str, limit: Limit) -> Allowance:
         """Count one request of a caller."""
-
-
-class Speech(Protocol):
-    """Turns text into telephone audio."""
-
-    @property
-    def name(self) -> str:
-        """Of the engine; part of what its speech is cached under."""
-
-    @property
-    def voices(self) -> Sequence[Voice]:
-        """All voices, the default one first."""
-
-    def voice(self, language: str) -> Voice:
-        """The voice that speaks a language.
-
-        Raises:
-            LanguageInvalid: none does.
-        """
-
-    async def speak(self, utterance: Utterance) -> TelephoneAudio:
-        """Say a text; the same text with the same voice and rate gives the same bytes.
-
-        Raises:
-            TextMissing: nothing in it can be said.
-            TextTooLong: it would last too long.
-            LanguageInvalid: no voice speaks its language.
-            SpeechFailed: the engine cannot say this text.
-            SpeechUnavailable: the engine cannot be reached, or stopped meanwhile.
-        """
-
-
-class Uploads(Protocol):
-    """Makes telephone audio of files from outside."""
-
-    @property
-    def most_bytes(self) -> int:
-        """The size of a file at most."""
-
-    async def receive(self, data: bytes) -> Upload:
-        """Decode, condition and encode one file. Raises AudioRefused (the subclass says why), AudioUnavailable."""
-
-
-class Recordings(Protocol):
-    """Each account's own recordings; equal audio is kept once."""
-
-    async def keep(self, account_id: int, token: str, name: AudioName, upload: Upload) -> Recording:
-        """Keep a new recording."""
-
-    async def list(self, account_id: int, after: Place | None = None, most: int | None = None) -> Sequence[Recording]:
-        """Read an account's recordings, oldest first, from after a place on."""
-
-    async def find(self, account_id: int, token: str) -> Recording:
-        """Read one recording. Raises NotFound, for another account's too."""
-
-    async def rename(self, account_id: int, token: str, name: AudioName) -> Recording:
-        """Change a recording's name. Raises NotFound."""
-
-    async def delete(self, account_id: int, token: str) -> None:
-        """Remove a recording. Raises NotFound."""
-
-    async def audio(self, account_id: int, token: str) -> TelephoneAudio:
-        """Read what calls play. Raises NotFound."""
-
-
-class Waves(Protocol):
-    """Writes telephone audio as WAV files."""
-
-    def linear(self, audio: TelephoneAudio) -> bytes:
-        """Write 16-bit linear samples, for people and tools."""
-
-    def alaw(self, audio: TelephoneAudio) -> bytes:
-        """Write the A-law bytes that calls play."""
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """Everything that a use case may reach.
-
-    Args:
-        entropy: gives so many random bytes, fit for secrets.
-        pepper: a secret without which the digests of API keys cannot be made.
-        unit_of_work: a house whose changes take effect together, or not at all.
-    """
-
-    clock: Clock
-    entropy: Callable[[int], bytes]
-    pepper: bytes
-    accounts: Accounts
-    keys: Keys
-    ledger: Ledger
-    tariffs: Tariffs
-    recordings: Recordings
-    uploads: Uploads
-    speech: Speech
-    waves: Waves
-    unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

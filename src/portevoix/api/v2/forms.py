@@ -1,0 +1,73 @@
+"""Bodies that are forms with files, read within a limit; what is large is on disk meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from portevoix.api.body import FILE_TIMEOUT_S, BodyTooSlow
+from portevoix.domain.errors import DomainError, InvalidValue
+
+#: What a form's or a JSON object's own marks may take beside the file.
+FRAME_BYTES = 64 * 1_024
+
+MOST_FIELDS = 4
+
+
+def is_form(scope: Scope) -> bool:
+    """Tell whether a request's body is a form that may have files."""
+    content_type: bytes = dict(scope["headers"]).get(b"content-type", b"")
+    return content_type.lower().startswith(b"multipart/form-data")
+
+
+@asynccontextmanager
+async def read_form(
+    scope: Scope, receive: Receive, most_bytes: int, too_large: DomainError, most_files: int = 1
+) -> AsyncIterator[FormData]:
+    """Read a form, and drop its files afterwards.
+
+    Args:
+        most_bytes: of the whole form.
+        too_large: raised where it has more.
+        most_files: that it may have.
+
+    Raises:
+        BodyTooSlow: it did not come in time.
+        InvalidValue: it is no form, or has too many fields or files.
+    """
+    form = await _parse(Request(scope, _bounded(receive, most_bytes, too_large)), most_files)
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def _parse(request: Request, most_files: int) -> FormData:
+    try:
+        async with asyncio.timeout(FILE_TIMEOUT_S):
+            return await request.form(max_files=most_files, max_fields=MOST_FIELDS)
+    except TimeoutError:
+        raise BodyTooSlow("the form does not come to its end") from None
+    except HTTPException as problem:
+        raise InvalidValue(f"form: {problem.detail}") from None
+
+
+def _bounded(receive: Receive, most_bytes: int, too_large: DomainError) -> Receive:
+    """Count a body while it is read, and stop reading one that is too large."""
+    length = 0
+
+    async def counting() -> Message:
+        nonlocal length
+        message = await receive()
+        length += len(message.get("body", b""))
+        if length > most_bytes:
+            raise too_large
+        return message
+
+    return counting

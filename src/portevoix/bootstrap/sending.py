@@ -1,0 +1,109 @@
+"""What works beside the door: the dialler with its carriers, the courier with its ways out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from procrastinate import App
+
+from portevoix.carrier.simulator import SimulatedTime, Simulator
+from portevoix.domain.call import Billing
+from portevoix.domain.mail import EmailAddress
+from portevoix.metrics import Metrics
+from portevoix.notify.mail import SmtpMailer, parse_smtp_url
+from portevoix.notify.webhooks import HttpWebhooks
+from portevoix.ports import Carrier, Clock, House, Policy, Signals
+from portevoix.settings import Settings
+from portevoix.store.jobs import QUEUE, open_jobs
+from portevoix.worker.courier import Courier
+from portevoix.worker.dialler import Dialler, Terms
+from portevoix.worker.pace import Pace
+
+#: The courier's own connections: it fetches and ends jobs beside everything else.
+COURIER_CONNECTIONS = 4
+
+#: Two simulated routes, so that failing over from one to the other can be tried.
+ROUTES = ("simulator", "simulator-2")
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Read what the operator has set for sending out of the settings."""
+    return Policy(
+        billing=Billing(unanswered=settings.bill_unanswered, uncertain=settings.bill_uncertain),
+        routes=len(ROUTES),
+        most_recipients=settings.most_recipients,
+        per_second=min(settings.account_calls_per_second, settings.calls_per_second),
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Read how a node dials out of the settings."""
+    return Terms(
+        name=f"{socket.gethostname()}/{os.getpid()}",
+        route=Pace(settings.calls_at_once, settings.calls_per_second),
+        account=Pace(settings.account_calls_at_once, settings.account_calls_per_second),
+    )
+
+
+class Sending:
+    """What works beside the door, until it is cancelled.
+
+    Args:
+        url: of the database, for the courier's own connections.
+        metrics: told of calls and notices.
+    """
+
+    def __init__(
+        self, settings: Settings, url: str, house: House, clock: Clock, metrics: Metrics | None = None
+    ) -> None:
+        self._settings = settings
+        self._url = url
+        self._house = house
+        self._metrics = metrics or Metrics()
+        self._time = SimulatedTime(clock, settings.simulator_speed)
+
+    def routes(self) -> Sequence[Carrier]:
+        """Make the carriers, the first one asked first."""
+        return [Simulator(self._time, self._settings.simulator_seed, name) for name in ROUTES]
+
+    async def follow_clocks(self, signals: Signals) -> None:
+        """Take note of each sandbox clock that is moved on."""
+        async with signals.subscribe("clock") as signal:
+            while True:
+                for news in await signal.heard():
+                    account, offset_s = news.split()
+                    self._time.move(int(account), int(offset_s))
+
+    async def dial(self) -> None:
+        """Dial."""
+        await Dialler(self._house, self.routes(), terms_of(self._settings), self._metrics.settled).run()
+
+    async def deliver(self) -> None:
+        """Deliver notices."""
+        async with self._ways_out() as (sender, mailer):
+
+            def jobs() -> AbstractAsyncContextManager[App]:
+                return open_jobs(self._url, COURIER_CONNECTIONS)
+
+            await Courier(self._house, jobs, QUEUE, sender, mailer, self._metrics.tried).run()
+
+    @asynccontextmanager
+    async def _ways_out(self) -> AsyncIterator[tuple[HttpWebhooks, SmtpMailer | None]]:
+        async with AsyncExitStack() as stack:
+            sender = await stack.enter_async_context(HttpWebhooks(self._settings.webhooks_allow))
+            mailer = None
+            if self._settings.smtp_url:
+                server = parse_smtp_url(self._settings.smtp_url)
+                mailer = SmtpMailer(server, EmailAddress.parse(self._settings.mail_from))
+            yield sender, mailer
+
+    async def run(self) -> None:
+        """Do all of it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.follow_clocks(self._house.signals))
+            group.create_task(self.dial())
+            group.create_task(self.deliver())

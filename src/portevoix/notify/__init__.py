@@ -1,0 +1,1 @@
+"""What leaves the house: webhooks, kept out of private networks, and e-mails."""

@@ -1,0 +1,33 @@
+"""What a use case may reach: Protocols that the adapters fit, and the house that holds them."""
+
+from portevoix.ports.clock import Clock
+from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
+from portevoix.ports.house import House, Policy
+from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
+from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
+from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
+
+__all__ = [
+    "Accounts",
+    "Answers",
+    "Calls",
+    "Campaigns",
+    "Carrier",
+    "Clock",
+    "House",
+    "Keys",
+    "Ledger",
+    "Limits",
+    "Mailer",
+    "Notices",
+    "Policy",
+    "Recordings",
+    "Sandboxes",
+    "Signals",
+    "Speech",
+    "Subscription",
+    "Tariffs",
+    "Uploads",
+    "Waves",
+    "WebhookSender",
+]

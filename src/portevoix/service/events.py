@@ -1,0 +1,73 @@
+"""What happens to an account, as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import NamedTuple
+
+from portevoix.domain.account import Access, Event
+from portevoix.domain.webhook import signed_headers
+from portevoix.ports import House, Subscription
+from portevoix.service.notices import webhook_secret
+
+#: How long a stream of events stays silent at most: then it says that it is still there.
+HEARTBEAT_S = 15.0
+
+
+class SignedNotice(NamedTuple):
+    """The webhook that tells of an event, for a client that forwards it.
+
+    Args:
+        method: ``POST`` or ``GET``.
+        payload: what is signed: the body of a POST, the query of a GET.
+        headers: of Standard Webhooks.
+    """
+
+    method: str
+    payload: str
+    headers: Mapping[str, str]
+
+
+async def follow_events(house: House, access: Access, after: int | None) -> AsyncGenerator[Sequence[Event], None]:
+    """Read what happens to an account as it happens; an empty page now and then says that nothing did.
+
+    The first page is empty: from then on nothing is missed.
+
+    Args:
+        after: the last event that is known; ``None`` for those from now on.
+    """
+    account = str(access.account_id)
+    async with house.signals.subscribe("events") as signal:
+        known = await house.accounts.last_event(access.account_id) if after is None else after
+        yield ()
+        while True:
+            while page := await house.accounts.events(access.account_id, known):
+                known = page[-1].id
+                yield page
+            if not await _news(signal, account):
+                yield ()
+
+
+async def _news(signal: Subscription, account: str) -> bool:
+    """Wait for news of an account; tells whether there was some before the time for a heartbeat ran out."""
+    try:
+        async with asyncio.timeout(HEARTBEAT_S):
+            while account not in (news := await signal.heard()):
+                if not news:
+                    return False  # something may have been missed: it is looked for after the heartbeat
+    except TimeoutError:
+        return False
+    return True
+
+
+async def sign_event(house: House, access: Access, event: Event) -> SignedNotice | None:
+    """Sign the webhook that tells of an event; ``None`` for one that no webhook tells of."""
+    told = event.data.get("notification")
+    if not isinstance(told, Mapping):
+        return None
+    method = str(told["method"])
+    payload = str(told["body"] if method == "POST" else told["query"])
+    secret = await webhook_secret(house, access)
+    timestamp_s = int(house.clock.now().timestamp())
+    return SignedNotice(method, payload, signed_headers([secret], f"evt_{event.id}", timestamp_s, payload.encode()))

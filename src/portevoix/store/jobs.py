@@ -1,0 +1,72 @@
+"""Jobs that may safely run twice, kept by procrastinate: deferred in our own transactions, run by the courier."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.jobs import Job
+
+from portevoix.store.database import Connection, open_pool
+
+QUEUE = "notices"
+DELIVER = "deliver"
+SEND_MAIL = "send_mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A job to be run.
+
+    Args:
+        task: DELIVER or SEND_MAIL.
+        lock: jobs of one lock run in the order in which they were deferred, one at a time.
+        at: not before this moment; ``None`` for at once.
+    """
+
+    task: str
+    args: dict[str, Any]
+    lock: str
+    at: datetime | None = None
+
+
+@asynccontextmanager
+async def open_jobs(url: str, connections: int) -> AsyncIterator[App]:
+    """Open procrastinate's app on connections of its own, to run jobs; they are closed with the block.
+
+    Args:
+        url: a connection string.
+        connections: how many to the database, at most.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    app = App(connector=PsycopgConnector())
+    async with open_pool(url, smallest=1, largest=connections, session={}) as pool, app.open_async(pool):
+        yield app
+
+
+#: Never opened: it writes jobs on connections that are lent to it.
+_deferring = App(connector=PsycopgConnector())
+
+
+async def defer(connection: Connection, errands: Sequence[Errand]) -> None:
+    """Defer jobs in the connection's transaction."""
+    jobs = [
+        Job(
+            id=None,
+            queue=QUEUE,
+            lock=errand.lock,
+            queueing_lock=None,
+            task_name=errand.task,
+            task_kwargs=errand.args,
+            scheduled_at=errand.at,
+        )
+        for errand in errands
+    ]
+    if jobs:
+        await _deferring.job_manager.batch_defer_jobs_async(jobs=jobs, connection=connection)

@@ -1,0 +1,201 @@
+"""What customers are told, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from portevoix.domain.notice import (
+    NewEvent,
+    NewMail,
+    NewWebhook,
+    PendingWebhook,
+    SentMail,
+    Try,
+    Webhook,
+    WebhookState,
+)
+from portevoix.domain.webhook import WebhookAnswer
+from portevoix.ports import Clock
+from portevoix.store.database import Connection, Database
+from portevoix.store.jobs import DELIVER, SEND_MAIL, Errand, defer
+from portevoix.store.sql import queries
+
+SQL = queries("notices")
+
+
+class PostgresNotices:
+    """The ``Notices`` port."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def tell(self, events: Sequence[NewEvent], webhooks: Sequence[NewWebhook], mails: Sequence[NewMail]) -> None:
+        """Record events, and send webhooks and mails."""
+        async with self._database.transaction() as connection:
+            if events:
+                await _record(connection, events)
+            errands = await self._keep_webhooks(connection, webhooks) if webhooks else []
+            for mail in mails:
+                errands += await self._keep_mail(connection, mail)
+            await defer(connection, errands)
+
+    async def webhook(self, webhook: int) -> PendingWebhook | None:
+        """Read a webhook whose turn it is."""
+        rows = await self._rows("webhook_to_deliver", {"webhook": webhook})
+        if not rows:
+            return None
+        ((number, public_id, account_id, method, url, body, state, *rest),) = rows
+        return PendingWebhook(number, public_id, account_id, method, url, bytes(body), WebhookState(state), *rest)
+
+    async def log_try(self, webhook: int, state: str, answer: WebhookAnswer, due_at: datetime | None) -> None:
+        """Keep how a try ended, and where the webhook stands after it."""
+        values = {
+            "webhook": webhook,
+            "state": state,
+            "at": self._clock.now(),
+            "status": answer.status,
+            "fault": answer.fault,
+            "body": answer.body,
+            "duration_ms": answer.duration_ms,
+            "due_at": due_at,
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["log_try"], values)
+
+    async def disable(self, webhook: int) -> None:
+        """Give up a webhook whose destination is gone."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["disable_webhook"], {"webhook": webhook})
+
+    async def webhooks(
+        self,
+        account_id: int,
+        before: int | None,
+        most: int,
+        *,
+        webhook: str | None = None,
+        state: str | None = None,
+        campaigns: Sequence[str] | None = None,
+    ) -> Sequence[Webhook]:
+        """Read an account's webhooks with their tries, the newest first."""
+        values = {
+            "account_id": account_id,
+            "public_id": webhook,
+            "state": state,
+            "campaigns": list(campaigns) if campaigns is not None else None,
+            "before_id": before,
+            "most": most,
+        }
+        rows = await self._rows("webhooks", values)
+        tries: dict[int, list[Try]] = {row[0]: [] for row in rows}
+        for number, *one in await self._rows("tries", {"webhooks": list(tries)}):
+            tries[number].append(Try(*one))
+        return [_webhook(row, tries[row[0]]) for row in rows]
+
+    async def replay(self, account_id: int, webhook: str) -> bool:
+        """Send a webhook again; its destination is taken for good again."""
+        values = {"account_id": account_id, "public_id": webhook, "at": self._clock.now()}
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(SQL["replay"], values)).fetchone()
+            if row is not None:
+                await defer(connection, [_errand(*row)])
+        return row is not None
+
+    async def secret_generation(self, account_id: int) -> tuple[int, datetime | None]:
+        """Tell which signing secret an account has."""
+        ((generation, rotated_at),) = await self._rows("secret_generation", {"account_id": account_id})
+        return generation, rotated_at
+
+    async def rotate_secret(self, account_id: int) -> tuple[int, datetime | None]:
+        """Give an account its next signing secret."""
+        values = {"account_id": account_id, "at": self._clock.now()}
+        ((generation, rotated_at),) = await self._rows("rotate_secret", values)
+        return generation, rotated_at
+
+    async def mail(self, mail: int) -> SentMail | None:
+        """Read a mail."""
+        rows = await self._rows("mail_to_send", {"mail": mail})
+        return SentMail(*rows[0]) if rows else None
+
+    async def mail_is(self, mail: int, state: str, fault: str | None) -> None:
+        """Keep what became of a mail."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["mail_is"], {"mail": mail, "state": state, "fault": fault})
+
+    async def mails(self, account_id: int, most: int) -> Sequence[SentMail]:
+        """Read an account's mails, the newest first."""
+        return [SentMail(*row) for row in await self._rows("mails", {"account_id": account_id, "most": most})]
+
+    async def _keep_webhooks(self, connection: Connection, webhooks: Sequence[NewWebhook]) -> list[Errand]:
+        at = self._clock.now()
+        due = [at + timedelta(seconds=one.delay_s) for one in webhooks]
+        values = {
+            "ids": [one.public_id for one in webhooks],
+            "accounts": [one.account_id for one in webhooks],
+            "campaigns": [one.campaign_id for one in webhooks],
+            "calls": [one.call_id for one in webhooks],
+            "methods": [one.method for one in webhooks],
+            "urls": [one.url for one in webhooks],
+            "bodies": [one.body for one in webhooks],
+            "times": [at] * len(webhooks),
+            "due": due,
+        }
+        rows = await (await connection.execute(SQL["keep_webhooks"], values)).fetchall()
+        ids = {public_id: number for number, public_id in rows}
+        return [
+            _errand(ids[one.public_id], one.call_id, one.campaign_id, moment if one.delay_s else None, copy)
+            for one, moment in zip(webhooks, due, strict=True)
+            for copy in range(one.copies)
+        ]
+
+    async def _keep_mail(self, connection: Connection, mail: NewMail) -> list[Errand]:
+        values = {
+            "account_id": mail.account_id,
+            "campaign_id": mail.campaign_id,
+            "recipient": mail.recipient,
+            "subject": mail.subject,
+            "text": mail.text,
+            "state": "kept" if mail.kept else "pending",
+            "at": self._clock.now(),
+        }
+        row = await (await connection.execute(SQL["keep_mail"], values)).fetchone()
+        if row is None or mail.kept:
+            return []
+        return [Errand(SEND_MAIL, {"mail": row[0]}, f"mail-{row[0]}")]
+
+    async def _rows(self, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        async with self._database.connection() as connection:
+            return await (await connection.execute(SQL[query], values)).fetchall()
+
+
+def _errand(webhook: int, call: int | None, campaign: int, at: datetime | None = None, copy: int = 0) -> Errand:
+    """Ask for a webhook's delivery: those of one call go out in order."""
+    lock = f"call-{call}" if call is not None else f"campaign-{campaign}"
+    return Errand(DELIVER, {"webhook": webhook, "copy": copy}, lock, at)
+
+
+async def _record(connection: Connection, events: Sequence[NewEvent]) -> None:
+    values = {"events": msgspec.json.encode(events).decode()}
+    await connection.execute(SQL["record_events"], values)
+
+
+def _webhook(row: tuple[Any, ...], tries: list[Try]) -> Webhook:
+    number, public_id, campaign, position, method, url, body, state, created_at, due_at = row
+    return Webhook(
+        public_id,
+        campaign,
+        position,
+        method,
+        url,
+        bytes(body),
+        WebhookState(state),
+        created_at,
+        due_at,
+        tuple(tries),
+        number,
+    )

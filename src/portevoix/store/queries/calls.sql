@@ -1,0 +1,165 @@
+-- The calls' queue and their life. The states that each statement takes are those of domain/call.py, by test.
+
+-- name: join
+INSERT INTO node (name, started_at, lease_until) VALUES (%(name)s, %(at)s, %(lease_until)s) RETURNING id;
+
+-- name: renew
+UPDATE node SET lease_until = %(lease_until)s WHERE id = %(node)s AND lease_until > %(at)s RETURNING id;
+
+-- name: leave
+-- Its lease ends now: whoever sweeps looks after what it left, and buries it.
+UPDATE node SET lease_until = '-infinity' WHERE id = %(node)s;
+
+-- name: bury
+DELETE FROM node WHERE id = ANY(%(nodes)s::bigint[]);
+
+-- name: claim
+-- Due calls for a node, in equal parts for the accounts that have some, as far as each has room.
+-- Accounts are found by skipping through the index of what waits.
+WITH RECURSIVE waiting (account_id) AS (
+    (SELECT account_id FROM call WHERE state IN ('scheduled', 'ready') ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.account_id FROM call c WHERE c.state IN ('scheduled', 'ready') AND c.account_id > w.account_id
+        ORDER BY c.account_id LIMIT 1)
+    FROM waiting w WHERE w.account_id IS NOT NULL
+), turn AS (
+    SELECT w.account_id, n.now_at, coalesce(b.room, %(room)s) AS room, count(*) OVER () AS accounts
+    FROM waiting w
+    JOIN account a ON a.id = w.account_id AND a.state = 'active'
+    LEFT JOIN unnest(%(busy)s::bigint[], %(rooms)s::int[]) AS b (account_id, room) ON b.account_id = w.account_id
+    CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
+    WHERE coalesce(b.room, %(room)s) > 0 AND EXISTS (
+        SELECT FROM call c WHERE c.account_id = w.account_id AND c.state IN ('scheduled', 'ready') AND c.due_at <= n.now_at)
+    ORDER BY random() LIMIT %(most)s
+), picked AS (
+    SELECT c.id FROM turn t CROSS JOIN LATERAL (
+        SELECT c.id FROM call c
+        WHERE c.account_id = t.account_id AND c.state IN ('scheduled', 'ready') AND c.due_at <= t.now_at
+        ORDER BY c.due_at, c.id LIMIT least(t.room, greatest(1, %(most)s / t.accounts))
+        FOR NO KEY UPDATE SKIP LOCKED) c
+)
+UPDATE call c SET state = 'claimed', node_id = %(node)s
+FROM picked, campaign p, account a
+WHERE c.id = picked.id AND c.state IN ('scheduled', 'ready') AND p.id = c.campaign_id AND a.id = c.account_id
+RETURNING c.id, c.account_id, p.id, p.public_id, c.position, c.number, c.product, p.kind, p.sha256, p.samples, c.reserved_micros,
+    p.own_revision, p.default_revision, c.attempt, c.route, c.due_at, a.clock_offset_s, a.clock_moved_from, a.clock_moved_to,
+    p.sender;
+
+-- name: dial
+-- Committed before a carrier is asked. Nothing is dialled by a node that was taken for dead, nor of a campaign that was
+-- paused or cancelled meanwhile.
+-- Each is looked up by its own index, in order, however large its campaign is.
+WITH mine AS MATERIALIZED (
+    SELECT c.id, r.route, r.at
+    FROM unnest(%(calls)s::bigint[], %(routes)s::text[], %(times)s::timestamptz[]) AS r (id, route, at)
+    CROSS JOIN LATERAL (
+        SELECT id, campaign_id FROM call WHERE id = r.id AND state = 'claimed' AND node_id = %(node)s FOR NO KEY UPDATE) c
+    WHERE EXISTS (SELECT FROM campaign p WHERE p.id = c.campaign_id AND p.state = 'active')
+        AND EXISTS (SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s FOR SHARE)
+), dialed AS (
+    UPDATE call c SET state = 'dialing', attempt = c.attempt + 1 FROM mine WHERE c.id = mine.id AND c.state = 'claimed'
+    RETURNING c.id, c.attempt, c.account_id, mine.route, mine.at
+)
+INSERT INTO attempt (call_id, number, account_id, route, dialed_at)
+SELECT id, attempt, account_id, route, at FROM dialed RETURNING call_id, number;
+
+-- name: give_back
+-- Claimed calls that this node will not dial.
+UPDATE call c SET state = CASE p.state WHEN 'paused' THEN 'paused'::call_state ELSE 'ready' END, node_id = NULL
+FROM campaign p, (
+    SELECT id FROM call WHERE id = ANY(%(calls)s::bigint[]) AND node_id = %(node)s AND state = 'claimed'
+    ORDER BY id FOR NO KEY UPDATE) w
+WHERE c.id = w.id AND p.id = c.campaign_id;
+
+-- name: progress
+-- What carriers say on the way; the end may have overtaken it.
+WITH said AS MATERIALIZED (
+    SELECT r.*, c.id FROM unnest(%(calls)s::bigint[], %(numbers)s::int[], %(ringing)s::timestamptz[], %(answered)s::timestamptz[])
+        AS r (call_id, number, ringing_at, answered_at)
+    JOIN call c ON c.id = r.call_id AND c.attempt = r.number AND c.state IN ('dialing', 'ringing')
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+), moved AS (
+    UPDATE call c SET state = CASE WHEN s.answered_at IS NOT NULL THEN 'answered'::call_state ELSE 'ringing' END
+    FROM said s WHERE c.id = s.id AND c.state IN ('dialing', 'ringing')
+)
+UPDATE attempt a SET ringing_at = coalesce(s.ringing_at, a.ringing_at), answered_at = coalesce(s.answered_at, a.answered_at)
+FROM said s WHERE a.call_id = s.call_id AND a.number = s.number AND a.outcome IS NULL;
+
+-- name: file
+-- Reports of attempts' ends, the first of each attempt alone.
+UPDATE attempt a SET outcome = r.outcome, ended_at = greatest(r.ended_at, a.dialed_at), ringing_at = r.ringing_at, answered_at = r.answered_at,
+    answerer = r.answerer, keys = r.keys
+FROM unnest(%(calls)s::bigint[], %(numbers)s::int[], %(outcomes)s::text[], %(ended)s::timestamptz[], %(ringing)s::timestamptz[],
+    %(answered)s::timestamptz[], %(answerers)s::text[], %(keys)s::text[])
+    AS r (call_id, number, outcome, ended_at, ringing_at, answered_at, answerer, keys)
+WHERE a.call_id = r.call_id AND a.number = r.number AND a.outcome IS NULL AND a.is_open;
+
+-- name: lock_filed
+-- Calls whose last attempt has a filed report that nobody has acted on yet, with all that deciding takes.
+SELECT c.id, c.account_id, c.campaign_id, p.public_id, c.position, c.number, c.product, p.kind, c.hold_id, c.reserved_micros,
+    c.attempt, c.retried, c.route, p.state, p.retries, p.retry_spacing_s, p.own_revision, p.default_revision, p.notify_url,
+    p.recording_name IS NOT NULL, p.samples, a.dialed_at, a.outcome, a.ended_at, a.ringing_at, a.answered_at, a.answerer, a.keys,
+    o.mode, o.clock_offset_s
+FROM attempt a JOIN call c ON c.id = a.call_id AND c.attempt = a.number JOIN campaign p ON p.id = c.campaign_id
+    JOIN account o ON o.id = c.account_id
+WHERE a.call_id = ANY(%(calls)s::bigint[]) AND a.is_open AND a.outcome IS NOT NULL
+    AND c.state IN ('dialing', 'ringing', 'answered')
+ORDER BY c.id FOR NO KEY UPDATE OF c, a;
+
+-- name: at_node
+-- What a node has by the books, but for calls whose report is filed.
+SELECT c.id, c.state::text, c.attempt FROM call c WHERE c.node_id = %(node)s
+    AND NOT EXISTS (SELECT FROM attempt a WHERE a.call_id = c.id AND a.number = c.attempt AND a.is_open AND a.outcome IS NOT NULL);
+
+-- name: filed
+-- Reports that nobody has acted on: their node died in between.
+SELECT call_id FROM attempt WHERE is_open AND outcome IS NOT NULL ORDER BY call_id LIMIT %(most)s;
+
+-- name: conclude
+-- Ends calls, or makes them due again, and counts for their campaigns.
+-- Returns the campaigns that are over with this.
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(%(calls)s::bigint[], %(states)s::text[], %(outcomes)s::text[], %(durations)s::int[], %(costs)s::bigint[],
+        %(ended)s::timestamptz[], %(due)s::timestamptz[], %(routes)s::int[], %(retried)s::int[], %(delivered)s::bool[])
+        AS r (call_id, state, outcome, duration_s, cost_micros, ended_at, due_at, route, retried, delivered)
+), moved AS (
+    UPDATE call c SET state = r.state::call_state, outcome = r.outcome, duration_s = r.duration_s, cost_micros = r.cost_micros,
+        ended_at = CASE WHEN r.cost_micros IS NOT NULL THEN r.ended_at END, due_at = coalesce(r.due_at, c.due_at),
+        route = r.route, retried = r.retried, node_id = NULL
+    FROM asked r WHERE c.id = r.call_id
+    RETURNING c.campaign_id, c.reserved_micros, r.cost_micros, r.delivered, r.ended_at
+), closed AS (
+    UPDATE attempt a SET is_open = false FROM asked r WHERE a.call_id = r.call_id AND a.is_open
+), counted AS MATERIALIZED (
+    SELECT campaign_id, count(*)::int AS ended, count(*) FILTER (WHERE delivered)::int AS delivered,
+        sum(reserved_micros)::bigint AS reserved_micros, sum(cost_micros)::bigint AS cost_micros, max(ended_at) AS ended_at
+    FROM moved WHERE cost_micros IS NOT NULL GROUP BY campaign_id
+), locked AS MATERIALIZED (
+    SELECT p.id FROM campaign p WHERE p.id IN (SELECT campaign_id FROM counted) ORDER BY p.id FOR NO KEY UPDATE
+)
+UPDATE campaign p SET open = p.open - k.ended, delivered = p.delivered + k.delivered, held_micros = p.held_micros - k.reserved_micros,
+    settled_micros = p.settled_micros + k.cost_micros,
+    state = CASE WHEN p.open = k.ended AND p.state <> 'cancelled' THEN 'finished' ELSE p.state END,
+    finished_at = CASE WHEN p.open = k.ended THEN greatest(k.ended_at, p.created_at) END
+FROM locked l JOIN counted k ON k.campaign_id = l.id WHERE p.id = l.id
+RETURNING p.id, p.open;
+
+-- name: finished_campaigns
+SELECT p.id, p.account_id, p.public_id, p.kind, p.state, p.total, p.delivered, p.settled_micros, p.notify_url, p.notify_token,
+    p.email, p.recording_name, p.created_at, p.finished_at, o.mode
+FROM campaign p JOIN account o ON o.id = p.account_id WHERE p.id = ANY(%(campaigns)s::bigint[]) ORDER BY p.id;
+
+-- name: dead_nodes
+SELECT id FROM node WHERE lease_until <= %(at)s ORDER BY id FOR UPDATE SKIP LOCKED;
+
+-- name: forsaken
+-- Calls that a dead node had: what it had claimed, then what it was dialling without a filed report.
+SELECT c.id, c.state::text, c.attempt FROM call c WHERE c.node_id = ANY(%(nodes)s::bigint[])
+ORDER BY c.id LIMIT %(most)s FOR NO KEY UPDATE OF c;
+
+-- name: return_forsaken
+UPDATE call c SET state = CASE p.state WHEN 'paused' THEN 'paused'::call_state ELSE 'ready' END, node_id = NULL
+FROM campaign p WHERE c.id = ANY(%(calls)s::bigint[]) AND c.state = 'claimed' AND p.id = c.campaign_id;
+
+-- name: sound
+SELECT alaw FROM sound WHERE sha256 = %(sha256)s;

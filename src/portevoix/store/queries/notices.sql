@@ -1,0 +1,85 @@
+-- What customers are told: events, webhooks with the log of their tries, mails.
+
+-- name: record_events
+-- All in one document: an array of texts full of quotes is slow to write.
+INSERT INTO event (account_id, type, data, at)
+SELECT * FROM jsonb_to_recordset(%(events)s::jsonb) AS r (account_id bigint, type text, data jsonb, at timestamptz);
+
+-- name: keep_webhooks
+INSERT INTO webhook (public_id, account_id, campaign_id, call_id, method, url, body, created_at, due_at)
+SELECT * FROM unnest(%(ids)s::text[], %(accounts)s::bigint[], %(campaigns)s::bigint[], %(calls)s::bigint[], %(methods)s::text[],
+    %(urls)s::text[], %(bodies)s::bytea[], %(times)s::timestamptz[], %(due)s::timestamptz[])
+RETURNING id, public_id;
+
+-- name: webhook_to_deliver
+SELECT w.id, w.public_id, w.account_id, w.method, w.url, w.body, w.state, w.attempts, a.webhook_generation, a.webhook_rotated_at,
+    EXISTS (SELECT FROM webhook_gone g WHERE g.account_id = w.account_id AND g.url = p.notify_url)
+FROM webhook w JOIN account a ON a.id = w.account_id JOIN campaign p ON p.id = w.campaign_id WHERE w.id = %(webhook)s;
+
+-- name: log_try
+-- A try of a webhook, and what became of it. The tries that a replay makes are counted on.
+WITH logged AS (
+    INSERT INTO webhook_attempt (webhook_id, number, at, status, fault, body, duration_ms)
+    SELECT %(webhook)s, coalesce(max(number), 0) + 1, %(at)s, %(status)s, %(fault)s, %(body)s, %(duration_ms)s
+    FROM webhook_attempt WHERE webhook_id = %(webhook)s
+), gone AS (
+    INSERT INTO webhook_gone (account_id, url, at)
+    SELECT p.account_id, p.notify_url, %(at)s FROM webhook w JOIN campaign p ON p.id = w.campaign_id
+    WHERE w.id = %(webhook)s AND %(state)s = 'disabled' ON CONFLICT DO NOTHING
+), moved AS (
+    UPDATE webhook SET state = %(state)s, attempts = attempts + 1, due_at = %(due_at)s WHERE id = %(webhook)s
+    RETURNING account_id, public_id
+)
+INSERT INTO event (account_id, type, data, at)
+SELECT account_id, 'webhook.' || %(state)s, jsonb_build_object('webhook', public_id, 'status', %(status)s::int,
+    'fault', %(fault)s::text), %(at)s FROM moved WHERE %(state)s <> 'pending';
+
+-- name: disable_webhook
+UPDATE webhook SET state = 'disabled', due_at = NULL WHERE id = %(webhook)s AND state = 'pending';
+
+-- name: replay
+-- Makes a webhook due again, and its destination good again.
+WITH replayed AS (
+    UPDATE webhook SET state = 'pending', attempts = 0, due_at = %(at)s
+    WHERE account_id = %(account_id)s AND public_id = %(public_id)s RETURNING id, account_id, call_id, campaign_id
+), opened AS (
+    DELETE FROM webhook_gone g USING replayed r JOIN campaign p ON p.id = r.campaign_id
+    WHERE g.account_id = r.account_id AND g.url = p.notify_url
+)
+SELECT id, call_id, campaign_id FROM replayed;
+
+-- name: webhooks
+SELECT w.id, w.public_id, p.public_id, c.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
+FROM webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN call c ON c.id = w.call_id
+WHERE w.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR w.public_id = %(public_id)s)
+    AND (%(state)s::text IS NULL OR w.state = %(state)s)
+    AND (%(campaigns)s::text[] IS NULL OR p.public_id = ANY(%(campaigns)s))
+    AND (%(before_id)s::bigint IS NULL OR w.id < %(before_id)s)
+ORDER BY w.id DESC LIMIT %(most)s;
+
+-- name: tries
+SELECT webhook_id, number, at, status, fault, body, duration_ms FROM webhook_attempt
+WHERE webhook_id = ANY(%(webhooks)s::bigint[]) ORDER BY webhook_id, number;
+
+-- name: secret_generation
+SELECT webhook_generation, webhook_rotated_at FROM account WHERE id = %(account_id)s;
+
+-- name: rotate_secret
+UPDATE account SET webhook_generation = webhook_generation + 1, webhook_rotated_at = %(at)s WHERE id = %(account_id)s
+RETURNING webhook_generation, webhook_rotated_at;
+
+-- name: keep_mail
+INSERT INTO mail (account_id, campaign_id, recipient, subject, text, state, created_at)
+VALUES (%(account_id)s, %(campaign_id)s, %(recipient)s, %(subject)s, %(text)s, %(state)s, %(at)s)
+ON CONFLICT (campaign_id) DO NOTHING RETURNING id;
+
+-- name: mail_to_send
+SELECT m.id, p.public_id, m.recipient, m.subject, m.text, m.state, m.fault, m.created_at
+FROM mail m JOIN campaign p ON p.id = m.campaign_id WHERE m.id = %(mail)s;
+
+-- name: mail_is
+UPDATE mail SET state = %(state)s, fault = %(fault)s WHERE id = %(mail)s;
+
+-- name: mails
+SELECT m.id, p.public_id, m.recipient, m.subject, m.text, m.state, m.fault, m.created_at
+FROM mail m JOIN campaign p ON p.id = m.campaign_id WHERE m.account_id = %(account_id)s ORDER BY m.id DESC LIMIT %(most)s;

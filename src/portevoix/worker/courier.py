@@ -1,0 +1,135 @@
+"""The courier: delivers webhooks and mails, through procrastinate; each at least once, those of one call in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+from procrastinate import App, RetryDecision
+from procrastinate.job_context import JobContext
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy
+
+from portevoix.domain.errors import DomainError
+from portevoix.ports import House, Mailer, WebhookSender
+from portevoix.service.notices import deliver_webhook, send_mail
+
+AT_ONCE = 32
+HEARTBEAT_S = 2.0
+STALLED_S = 10.0
+POLL_S = 1.0
+AGAIN_S = 30
+
+log = structlog.get_logger(__name__)
+
+
+class TryAgain(Exception):
+    """A notice was not taken.
+
+    Args:
+        wait_s: when to try again, in seconds.
+    """
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"not taken; the next try is in {wait_s} s")
+        self.wait_s = wait_s
+
+
+class WhenTold(BaseRetryStrategy):
+    """Tries again when the last try told to. The job keeps its place before the later ones of its call."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Decide on a job that failed."""
+        return RetryDecision(retry_in={"seconds": exception.wait_s if isinstance(exception, TryAgain) else AGAIN_S})
+
+
+class Courier:
+    """Delivers notices, until it is cancelled.
+
+    Args:
+        house: where notices are.
+        open_jobs: opens procrastinate's app.
+        queue: where its jobs are.
+        sender: of webhooks.
+        mailer: of mails; ``None`` keeps them to be read.
+        on_try: told of each try: ``webhook`` or ``mail``, and ``done``, ``again`` or ``failed``.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        open_jobs: Callable[[], AbstractAsyncContextManager[App]],
+        queue: str,
+        sender: WebhookSender,
+        mailer: Mailer | None,
+        on_try: Callable[[str, str], None] = lambda kind, result: None,
+    ) -> None:
+        self._house = house
+        self._on_try = on_try
+        self._open_jobs = open_jobs
+        self._queue = queue
+        self._sender = sender
+        self._mailer = mailer
+        logging.getLogger("procrastinate").setLevel(
+            logging.CRITICAL
+        )  # what fails is told here, and in the webhook's log
+
+    async def run(self) -> None:
+        """Deliver; after a fault of the database, begin again."""
+        while True:
+            try:
+                async with self._open_jobs() as jobs:
+                    self._register(jobs)
+                    await asyncio.gather(self._work(jobs), self._rescue(jobs))
+            except DomainError as error:
+                log.warning("courier_waits", error=error.message)
+            except Exception:
+                log.exception("courier_failed")
+            await asyncio.sleep(POLL_S)
+
+    def _register(self, jobs: App) -> None:
+        """Say what each kind of job does."""
+
+        @jobs.task(name="deliver", queue=self._queue, retry=WhenTold())
+        async def deliver(webhook: int, copy: int = 0) -> None:
+            await self._attempt("webhook", lambda: deliver_webhook(self._house, self._sender, webhook, again=copy > 0))
+
+        @jobs.task(name="send_mail", queue=self._queue, retry=WhenTold(), pass_context=True)
+        async def mail(context: JobContext, mail: int) -> None:
+            tried = context.job.attempts
+            await self._attempt("mail", lambda: send_mail(self._house, self._mailer, mail, tried))
+
+    async def _work(self, jobs: App) -> None:
+        await jobs.run_worker_async(
+            queues=[self._queue],
+            concurrency=AT_ONCE,
+            fetch_job_polling_interval=POLL_S,
+            listen_notify=True,
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=STALLED_S,
+            shutdown_graceful_timeout=0,
+        )
+
+    async def _rescue(self, jobs: App) -> None:
+        """Give jobs whose worker died to another: their notices may be sent twice, under the same id."""
+        while True:
+            for job in await jobs.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_S):
+                await jobs.job_manager.retry_job(job)
+            await asyncio.sleep(STALLED_S / 2)
+
+    async def _attempt(self, kind: str, work: Callable[[], Awaitable[int | None]]) -> None:
+        """Try once; a notice that was not taken stays in its place until its next try."""
+        try:
+            wait_s = await work()
+        except Exception:
+            log.exception("notice_failed", kind=kind)
+            self._on_try(kind, "failed")
+            raise TryAgain(AGAIN_S) from None
+        self._on_try(kind, "done" if wait_s is None else "again")
+        if wait_s is not None:
+            raise TryAgain(wait_s)

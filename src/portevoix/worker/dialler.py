@@ -1,0 +1,188 @@
+"""The dialler: claims due calls, paces them, has carriers make them, and sees to their settlement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from portevoix.domain.call import Outcome, Report
+from portevoix.domain.dialling import Conclusion, Dial
+from portevoix.domain.errors import DomainError
+from portevoix.ports import Carrier, House, Subscription
+from portevoix.service import dialling
+from portevoix.worker.desk import Desk
+from portevoix.worker.pace import Pace, Pacing
+
+MOST_AT_ONCE = 256
+POLL_S = 0.5
+PACED_S = 0.02
+AGAIN_S = 1.0
+ORPHANED = timedelta(seconds=10)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a node dials.
+
+    Args:
+        name: of the node, for people.
+        route: the pace of all its calls together.
+        account: the pace of each account.
+        lease_s: for how long it is taken for alive after it last said so.
+    """
+
+    name: str
+    route: Pace
+    account: Pace
+    lease_s: int = 15
+
+
+class Dialler:
+    """A node that dials, until it is cancelled.
+
+    Args:
+        house: where calls are.
+        routes: the carriers, the first one asked first.
+        terms: how fast, and as who.
+        on_settled: told of calls that were settled.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        routes: Sequence[Carrier],
+        terms: Terms,
+        on_settled: Callable[[Sequence[Conclusion]], None] = lambda concluded: None,
+    ) -> None:
+        self._house = house
+        self._routes = tuple(routes)
+        self._terms = terms
+        self._pacing = Pacing(terms.route, terms.account)
+        self._desk = Desk(house, on_settled)
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._strange: dict[int, datetime] = {}
+        self._freed = asyncio.Event()
+        self._node = 0
+
+    async def run(self) -> None:
+        """Dial. What is under way when this is cancelled is hung up, and reported as lost."""
+        while True:
+            try:
+                await self._work()
+            except Exception:
+                log.exception("dialler_failed")
+            await asyncio.sleep(AGAIN_S)
+
+    async def _work(self) -> None:
+        async with self._house.signals.subscribe("calls") as signal, asyncio.TaskGroup() as group:
+            group.create_task(self._stay_alive())
+            group.create_task(self._desk.run())
+            group.create_task(self._sweep())
+            group.create_task(self._hear(signal))
+            try:
+                await self._dial()
+            finally:
+                await self._hang_up()
+
+    async def _dial(self) -> None:
+        while True:
+            try:
+                began = await self._round() if self._node else 0
+            except DomainError as error:
+                log.warning("dialling_failed", error=error.message)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            if not began:
+                await self._wait()
+
+    async def _round(self) -> int:
+        """Claim as many due calls as may begin now, commit that they are dialled, and begin them."""
+        now = self._house.clock.now()
+        most, room, busy = self._pacing.room(now)
+        if not most:
+            return 0
+        claimed = await dialling.claim_due(self._house, self._node, min(most, MOST_AT_ONCE), room, busy)
+        if not claimed:
+            return 0
+        dials = await dialling.begin(self._house, self._node, claimed, [route.name for route in self._routes])
+        for dial in dials:
+            self._pacing.begin(dial.account_id, now)
+            self._calls[dial.call_id] = asyncio.create_task(self._call(dial))
+        await asyncio.sleep(0)
+        return len(claimed)
+
+    async def _call(self, dial: Dial) -> None:
+        """Have a carrier make one call, and hand its report in."""
+        report: Report | None = None
+        try:
+            report = await self._routes[dial.route].call(dial, self._desk.note)
+        except Exception:
+            log.exception("carrier_failed", call=dial.call, attempt=dial.attempt, route=self._routes[dial.route].name)
+        finally:
+            self._desk.hand_in(dial.call_id, dial.attempt, report or Report(Outcome.LOST, self._house.clock.now()))
+            self._pacing.end(dial.account_id)
+            self._calls.pop(dial.call_id, None)
+            self._freed.set()
+
+    async def _hear(self, signal: Subscription) -> None:
+        while True:
+            await signal.heard()
+            self._freed.set()
+
+    async def _wait(self) -> None:
+        """Wait until there may be something to dial: a signal, a call that ended, a pace that allows it again."""
+        is_paced = self._pacing.under_way and not self._pacing.room(self._house.clock.now())[0]
+        try:
+            async with asyncio.timeout(PACED_S if is_paced else POLL_S):
+                await self._freed.wait()
+        except TimeoutError:
+            return
+        self._freed.clear()
+
+    async def _stay_alive(self) -> None:
+        """Keep this node's lease; one that was taken for dead begins anew, as another."""
+        while True:
+            try:
+                if not self._node or not await self._house.calls.renew(self._node, self._terms.lease_s):
+                    self._node = await self._house.calls.join(self._terms.name, self._terms.lease_s)
+                    self._freed.set()
+            except DomainError as error:
+                log.warning("lease_failed", error=error.message)
+            await asyncio.sleep(self._terms.lease_s / 3)
+
+    async def _sweep(self) -> None:
+        """Take care of what dead nodes left, and of reports that nobody has acted on."""
+        while True:
+            try:
+                await self._look_for_orphans()
+                self._desk.settle_soon(await dialling.recover(self._house))
+            except DomainError as error:
+                log.warning("recovery_failed", error=error.message)
+            await asyncio.sleep(AGAIN_S)
+
+    async def _look_for_orphans(self) -> None:
+        """Take care of calls that this node has by the books alone, for so long that it cannot be a round under way."""
+        if not self._node:
+            return
+        now = self._house.clock.now()
+        held = [call for call, _, _ in await self._house.calls.at_node(self._node)]
+        self._strange = {call: self._strange.get(call, now) for call in held if call not in self._calls}
+        orphans = [call for call, since in self._strange.items() if now - since > ORPHANED]
+        if orphans:
+            log.warning("calls_disowned", calls=len(orphans))
+            await dialling.disown(self._house, self._node, orphans)
+
+    async def _hang_up(self) -> None:
+        under_way = list(self._calls.values())
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._desk.finish()
+        if self._node:
+            await self._house.calls.leave(self._node)
