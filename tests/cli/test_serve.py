@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -182,34 +183,43 @@ def test_a_killed_server_leaves_no_worker_and_the_next_one_starts(data_folder: P
         assert httpx2.get(f"{server.url}/v1/me/{key}", trust_env=False).json()["credit"] == "19"
 
 
-def test_the_demo_prints_a_key_and_a_command_that_works_and_keeps_them(data_folder: Path) -> None:
-    port, printed = free_port(), []
-    for _ in range(2):
-        demo = subprocess.Popen(
-            [sys.executable, "-m", "portevoix", "demo", "--port", str(port), "--data", str(data_folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+@contextmanager
+def demo(data: Path, port: int, log: Path) -> Iterator[dict[str, str]]:
+    """A real ``portevoix demo``, stopped with Ctrl-C; yields what it tells to try, by name."""
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "portevoix", "demo", "--port", str(port), "--data", str(data)],
+            stdout=written,
+            stderr=written,
         )
-        with demo:
-            assert demo.stdout is not None
-            lines = []
-            while not (lines and lines[-1].startswith("Ctrl-C")):
-                lines.append(demo.stdout.readline())
-                assert lines[-1], "the demo ended"
-            (command,) = [line.split("try it", 1)[1].strip() for line in lines if "try it" in line]
-            answer = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
-            printed.append((command, '"credit":"100"' in answer.stdout))
-            if len(printed) == 2:
-                told = {name: rest for name, _, rest in (line.strip().partition("  ") for line in lines) if rest}
-                sent = subprocess.run(told["send"], shell=True, check=True, capture_output=True, text=True)
-                assert '"success":true' in sent.stdout
-                assert told["then"].strip().startswith("export PORTEVOIX_KEY=pv_test_")
-            demo.send_signal(signal.SIGINT)
-            rest, _ = demo.communicate(timeout=PATIENCE_S)
-        assert demo.returncode == 0
-        assert "==> stopped" in rest
-    assert printed[0] == printed[1] == (printed[0][0], True)
+    try:
+        eventually(
+            lambda: "Ctrl-C" in log.read_text(encoding="utf-8") or process.poll() is not None, "the demo says nothing"
+        )
+        told = (line.strip().partition("  ") for line in log.read_text(encoding="utf-8").splitlines())
+        yield {name: rest.strip() for name, _, rest in told if rest}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0
+        assert "==> stopped" in log.read_text(encoding="utf-8")
+    finally:
+        process.kill()
+        process.wait(PATIENCE_S)
+
+
+def answered(command: str) -> str:
+    """Type a command that was printed; returns what it answers."""
+    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
+
+
+def test_the_demo_prints_a_key_and_commands_that_work_and_keeps_them(data_folder: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with demo(data_folder, port, tmp_path / "first.log") as first:
+        assert '"credit":"100"' in answered(first["try it"])
+    with demo(data_folder, port, tmp_path / "second.log") as second:
+        assert second == first
+        assert '"credit":"100"' in answered(second["try it"])
+        assert '"success":true' in answered(second["send"])
+        assert second["then"].startswith("export PORTEVOIX_KEY=pv_test_")
 
 
 def test_the_demo_lets_webhooks_reach_this_machine_unless_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
-import threading
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +54,9 @@ def _open_to_this_machine(settings: Settings) -> Settings:
 
 
 def _announce(settings: Settings, key: str) -> None:
+    """Leave the welcome to a process of its own: workers are forked, and a thread of ours could hold a lock then."""
     click.echo("==> starting the server")
-    threading.Thread(target=_welcome, args=(settings, key), daemon=True).start()
+    multiprocessing.get_context("fork").Process(target=_welcome, args=(settings, key), daemon=True).start()
 
 
 async def _demo_key(settings: Settings, url: str) -> str:
@@ -71,7 +73,8 @@ async def _demo_key(settings: Settings, url: str) -> str:
 
 
 def _welcome(settings: Settings, key: str) -> None:
-    """Say how to try the server, once it answers."""
+    """Say how to try the server, once it answers; whoever stops the server stops this too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     base = f"http://{settings.host}:{settings.port}"
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
