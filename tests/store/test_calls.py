@@ -613,14 +613,14 @@ async def test_nothing_is_told_of_a_settlement_that_is_undone(
     placing = await alice.send(numbers(2), notify_url=HOOK)
     dials = await node.dial_all()
     calls = await file(house, *((dial, report(dial)) for dial in dials))
-    tell = settlement._tell
+    tell = settlement.tell
 
     async def tell_and_fall(*what: Any) -> None:
         await tell(*what)
         raise RuntimeError("the node dies here")
 
     with monkeypatch.context() as patched, pytest.raises(RuntimeError):
-        patched.setattr(settlement, "_tell", tell_and_fall)
+        patched.setattr(settlement, "tell", tell_and_fall)
         await settlement.settle(house, calls)
     assert counts(url, "webhook", "procrastinate_jobs") == [0, 0]
     assert await alice.events() == ["message.accepted"]
@@ -731,7 +731,6 @@ async def _between_filing_and_concluding(house: House, calls: Sequence[int], mea
         await asyncio.gather(settling, other)
 
 
-@pytest.mark.xfail(reason="see docs/roadmap.md: a cancel in the middle of a settlement")
 async def test_a_call_that_would_be_retried_ends_when_its_campaign_is_cancelled_meanwhile(
     house: House, alice: Customer, node: Node, clock: ManualClock
 ) -> None:
@@ -739,6 +738,7 @@ async def test_a_call_that_would_be_retried_ends_when_its_campaign_is_cancelled_
     (dial,) = await node.dial_all()
     calls = await file(house, (dial, report(dial, Outcome.BUSY)))
     await _between_filing_and_concluding(house, calls, alice.cancel(placing.campaign))
+    await dialling.recover(house)
     clock.advance(days=1)
     await drain(house)
     (state,) = await alice.states(placing.campaign)

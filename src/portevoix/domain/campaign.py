@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from portevoix.domain.audio import RATE_HZ, TelephoneAudio
 from portevoix.domain.call import Answerer, CallState, Outcome, Retries
@@ -278,6 +279,19 @@ class Campaign:
     def duration_s(self) -> Fraction:
         """How long the message plays, exactly."""
         return Fraction(self.samples, RATE_HZ)
+
+
+class Cancelled(NamedTuple):
+    """What a cancel has done.
+
+    Args:
+        released_micros: credit that came back.
+        is_over: it ended a campaign of which some calls had been made: that is told as any other end.
+    """
+
+    campaign_id: int
+    released_micros: int
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)

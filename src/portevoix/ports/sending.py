@@ -8,7 +8,7 @@ from typing import Protocol
 
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import CallState, Report
-from portevoix.domain.campaign import Attempt, Call, Campaign
+from portevoix.domain.campaign import Attempt, Call, Campaign, Cancelled
 from portevoix.domain.dialling import Claimed, Conclusion, Dial, Filed, Finished, Progress, SandboxClock
 from portevoix.domain.placing import Placing
 from portevoix.domain.sandbox import Received
@@ -49,10 +49,11 @@ class Campaigns(Protocol):
     async def lock_waiting(self, account_id: int, campaign: str) -> Sequence[tuple[int, int | None]]:
         """Lock what has not begun, in a unit of work; returns each call with its hold."""
 
-    async def cancel(
-        self, account_id: int, campaign: str, calls: Sequence[int], at: datetime
-    ) -> tuple[int, int] | None:
-        """Cancel calls that were locked; returns the campaign's total and the credit set free, if there was any."""
+    async def cancel(self, account_id: int, campaign: str, calls: Sequence[int], at: datetime) -> Cancelled | None:
+        """Cancel calls that were locked; returns ``None`` where there was nothing to cancel."""
+
+    async def stranded(self, most: int) -> Sequence[tuple[int, str, int]]:
+        """Find cancelled campaigns with calls that wait; returns each one's account, id, and clock's offset."""
 
     async def sender_is_verified(self, account_id: int, number: str) -> bool:
         """Tell whether an account may show a number, given in E.164 without the plus."""

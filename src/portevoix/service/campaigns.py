@@ -10,6 +10,7 @@ from portevoix.domain.account import Access
 from portevoix.domain.campaign import (
     Campaign,
     CampaignBegun,
+    Cancelled,
     Message,
     Offer,
     Order,
@@ -29,6 +30,9 @@ from portevoix.domain.placing import Placing
 from portevoix.domain.recording import parse_token
 from portevoix.domain.schedule import ahead
 from portevoix.ports import House
+from portevoix.service.settlement import tell
+
+STRANDED_AT_ONCE = 100
 
 #: Does something with a campaign in the transaction that keeps it: keeps the answer under an idempotency key.
 Alongside = Callable[[House, Placing], Awaitable[None]]
@@ -135,12 +139,29 @@ async def cancel(house: House, access: Access, campaign: str, *, whole: bool) ->
         waiting = await together.campaigns.lock_waiting(access.account_id, campaign)
         if whole and len(waiting) != found.total:
             raise CampaignBegun("the message has begun, is over or was cancelled")
-        await together.ledger.resolve_all([Resolve(hold, 0) for _, hold in waiting if hold is not None])
-        calls = [call for call, _ in waiting]
-        done = await together.campaigns.cancel(access.account_id, campaign, calls, access.now(house.clock.now()))
+        done = await _cancel(together, access.account_id, campaign, waiting, access.now(house.clock.now()))
         if done is None:
             raise CampaignBegun("the message has begun, is over or was cancelled")
-    return await house.campaigns.find(access.account_id, campaign), done[1]
+    return await house.campaigns.find(access.account_id, campaign), done.released_micros
+
+
+async def cancel_stranded(house: House) -> None:
+    """Cancel what waits of cancelled campaigns: calls that were under way then, and came back to be tried again."""
+    for account_id, campaign, offset_s in await house.campaigns.stranded(STRANDED_AT_ONCE):
+        async with house.unit_of_work() as together:
+            waiting = await together.campaigns.lock_waiting(account_id, campaign)
+            await _cancel(together, account_id, campaign, waiting, house.clock.now() + timedelta(seconds=offset_s))
+
+
+async def _cancel(
+    together: House, account_id: int, campaign: str, waiting: Sequence[tuple[int, int | None]], at: datetime
+) -> Cancelled | None:
+    """Cancel calls that were locked, set their credit free, and tell of the end if that was it."""
+    await together.ledger.resolve_all([Resolve(hold, 0) for _, hold in waiting if hold is not None])
+    done = await together.campaigns.cancel(account_id, campaign, [call for call, _ in waiting], at)
+    if done is not None and done.is_over:
+        await tell(together, [], await together.calls.finished([done.campaign_id]))
+    return done
 
 
 async def pause(house: House, access: Access, campaign: str) -> Campaign:

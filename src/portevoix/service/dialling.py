@@ -9,6 +9,7 @@ from portevoix.domain.call import Outcome, Report
 from portevoix.domain.campaign import Kind
 from portevoix.domain.dialling import Claimed, Dial
 from portevoix.ports import House
+from portevoix.service.campaigns import cancel_stranded
 
 #: How long a call may last after the answer, where its minute is free.
 LONGEST_FREE_S = 3_600
@@ -75,6 +76,8 @@ async def disown(house: House, node: int, orphans: Collection[int]) -> None:
 async def recover(house: House) -> Sequence[int]:
     """Take care of what dead nodes left: claimed calls are due again, calls under way are filed as lost.
 
+    And of what came back to campaigns that had been cancelled meanwhile.
+
     Returns:
         calls that wait to be settled.
     """
@@ -82,6 +85,7 @@ async def recover(house: House) -> Sequence[int]:
     if lost:
         report = Report(Outcome.LOST, house.clock.now())
         await house.calls.file([(call, attempt, report) for call, attempt in lost])
+    await cancel_stranded(house)
     return await house.calls.filed(FORSAKEN_AT_ONCE)
 
 

@@ -9,10 +9,21 @@ from typing import NamedTuple
 from portevoix.domain.account import Access, Event
 from portevoix.domain.webhook import signed_headers
 from portevoix.ports import House, Subscription
-from portevoix.service.notices import webhook_secret
+from portevoix.service.notices import secrets_of
 
 #: How long a stream of events stays silent at most: then it says that it is still there.
 HEARTBEAT_S = 15.0
+
+
+class Page(NamedTuple):
+    """Some news; none, where it only says that somebody is there.
+
+    Args:
+        last: the last event that is known with it.
+    """
+
+    last: int
+    events: Sequence[Event]
 
 
 class SignedNotice(NamedTuple):
@@ -29,7 +40,7 @@ class SignedNotice(NamedTuple):
     headers: Mapping[str, str]
 
 
-async def follow_events(house: House, access: Access, after: int | None) -> AsyncGenerator[Sequence[Event], None]:
+async def follow_events(house: House, access: Access, after: int | None) -> AsyncGenerator[Page, None]:
     """Read what happens to an account as it happens; an empty page now and then says that nothing did.
 
     The first page is empty: from then on nothing is missed.
@@ -40,13 +51,13 @@ async def follow_events(house: House, access: Access, after: int | None) -> Asyn
     account = str(access.account_id)
     async with house.signals.subscribe("events") as signal:
         known = await house.accounts.last_event(access.account_id) if after is None else after
-        yield ()
+        yield Page(known, ())
         while True:
             while page := await house.accounts.events(access.account_id, known):
                 known = page[-1].id
-                yield page
+                yield Page(known, page)
             if not await _news(signal, account):
-                yield ()
+                yield Page(known, ())
 
 
 async def _news(signal: Subscription, account: str) -> bool:
@@ -68,6 +79,7 @@ async def sign_event(house: House, access: Access, event: Event) -> SignedNotice
         return None
     method = str(told["method"])
     payload = str(told["body"] if method == "POST" else told["query"])
-    secret = await webhook_secret(house, access)
+    generation, rotated_at = await house.notices.secret_generation(access.account_id)
+    secrets = secrets_of(house, access.account_id, generation, rotated_at)
     timestamp_s = int(house.clock.now().timestamp())
-    return SignedNotice(method, payload, signed_headers([secret], f"evt_{event.id}", timestamp_s, payload.encode()))
+    return SignedNotice(method, payload, signed_headers(secrets, f"evt_{event.id}", timestamp_s, payload.encode()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from portevoix.domain.account import Access
 from portevoix.domain.mail import EmailAddress, Mail, MailFailed
@@ -52,14 +52,18 @@ _STATES = {
 
 def _request(house: House, pending: PendingWebhook) -> WebhookRequest:
     """Sign a try; while a secret is being rotated, with both."""
-    generations = [pending.generation]
-    rotated_at = pending.rotated_at
-    if rotated_at is not None and house.clock.now() < rotated_at + ROTATION:
-        generations.append(pending.generation - 1)
-    secrets = [WebhookSecret.derive(house.pepper, pending.account_id, generation) for generation in generations]
+    secrets = secrets_of(house, pending.account_id, pending.generation, pending.rotated_at)
     body = pending.body if pending.method == "POST" else b""
     timestamp_s = int(house.clock.now().timestamp())
     return WebhookRequest.signed(pending.method, pending.url, body, secrets, pending.public_id, timestamp_s)
+
+
+def secrets_of(house: House, account_id: int, generation: int, rotated_at: datetime | None) -> Sequence[WebhookSecret]:
+    """Tell what an account's webhooks are signed with; for a day after a rotation, with the secret of before, too."""
+    generations = [generation]
+    if rotated_at is not None and house.clock.now() < rotated_at + ROTATION:
+        generations.append(generation - 1)
+    return [WebhookSecret.derive(house.pepper, account_id, each) for each in generations]
 
 
 async def send_mail(house: House, mailer: Mailer | None, mail: int, tried: int) -> int | None:

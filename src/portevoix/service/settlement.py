@@ -30,7 +30,7 @@ async def settle(house: House, calls: Sequence[int]) -> Sequence[Conclusion]:
         )
         campaigns = await together.calls.conclude(concluded)
         finished = await together.calls.finished(campaigns) if campaigns else []
-        await _tell(together, over, finished)
+        await tell(together, over, finished)
     return concluded
 
 
@@ -41,8 +41,8 @@ async def _conclude(house: House, filed: Filed) -> Conclusion:
     return conclude(filed, rate, house.policy.billing, house.policy.routes)
 
 
-async def _tell(together: House, over: Sequence[Conclusion], finished: Sequence[Finished]) -> None:
-    """Tell of calls and campaigns that are over."""
+async def tell(together: House, over: Sequence[Conclusion], finished: Sequence[Finished]) -> None:
+    """Tell of calls and campaigns that are over, in the transaction that ends them."""
     events = [event for one in over for event in events_of(one)] + [finished_event(one) for one in finished]
     webhooks = [webhook for one in over for webhook in webhooks_of(one, together.entropy)]
     webhooks += [webhook for one in finished for webhook in finished_webhook(one, together.entropy)]

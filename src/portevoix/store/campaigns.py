@@ -14,6 +14,7 @@ from portevoix.domain.campaign import (
     Campaign,
     CampaignNotFound,
     CampaignState,
+    Cancelled,
     Kind,
     call_id,
 )
@@ -102,16 +103,21 @@ class PostgresCampaigns:
         rows = await self._rows("lock_waiting", {"account_id": account_id, "public_id": campaign})
         return [(call, hold) for call, hold in rows]
 
-    async def cancel(
-        self, account_id: int, campaign: str, calls: Sequence[int], at: datetime
-    ) -> tuple[int, int] | None:
+    async def cancel(self, account_id: int, campaign: str, calls: Sequence[int], at: datetime) -> Cancelled | None:
         """Cancel calls that were locked."""
         values = {"account_id": account_id, "public_id": campaign, "calls": list(calls), "at": at}
         async with self._database.command() as connection:
             await connection.execute(SQL["cancel_calls"], values)
             cursor = await connection.execute(SQL["cancel"], values)
             row = await cursor.fetchone()
-        return None if row is None else (row[1], row[3])
+        return None if row is None else Cancelled(*row)
+
+    async def stranded(self, most: int) -> Sequence[tuple[int, str, int]]:
+        """Find cancelled campaigns with calls that wait."""
+        return [
+            (account_id, campaign, offset_s)
+            for account_id, campaign, offset_s in await self._rows("stranded", {"most": most})
+        ]
 
     async def sender_is_verified(self, account_id: int, number: str) -> bool:
         """Tell whether an account may show a number."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
@@ -17,7 +17,7 @@ from portevoix.domain import account
 from portevoix.domain.account import Scope
 from portevoix.domain.errors import DomainError
 from portevoix.domain.notice import parse_place
-from portevoix.service.events import follow_events, sign_event
+from portevoix.service.events import Page, follow_events, sign_event
 from portevoix.service.reading import find_access
 
 EVENT_STREAM = b"text/event-stream"
@@ -60,10 +60,11 @@ async def _check(call: Call[wire.EventQuery, None]) -> None:
     account.admit(access, Scope.READ, trace_of(call.scope).address)
 
 
-async def _page(call: Call[wire.EventQuery, None], page: Sequence[account.Event]) -> bytes:
-    if not page:
-        return b":\n\n"
-    return b"".join([await _event(call, event) for event in page])
+async def _page(call: Call[wire.EventQuery, None], page: Page) -> bytes:
+    """Write news; where there is none, the place to go on from after a break."""
+    if not page.events:
+        return b":\nid: %d\n\n" % page.last
+    return b"".join([await _event(call, event) for event in page.events])
 
 
 async def _event(call: Call[wire.EventQuery, None], event: account.Event) -> bytes:
@@ -80,8 +81,8 @@ EVENT_OPERATIONS = (
         summary="Follow the events",
         description=(
             "What happens to the account, as server-sent events: `id`, `event` (the type), and `data`, a JSON object "
-            "of `id`, `type`, `at` and `data`. It has no end; a comment comes at least every 15 s. After a break, "
-            "`Last-Event-ID` (or `after`) goes on where it was, and nothing is missed."
+            "of `id`, `type`, `at` and `data`. It has no end; a comment comes at least every 15 s, with the `id` to go "
+            "on from. After a break, `Last-Event-ID` (or `after`) goes on where it was, and nothing is missed."
         ),
         scope=Scope.READ,
         answer=Media("text/event-stream", is_text=True),

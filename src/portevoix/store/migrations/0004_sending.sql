@@ -76,6 +76,7 @@ CREATE TABLE campaign (
 CREATE INDEX campaign_account ON campaign (account_id, id);
 CREATE INDEX campaign_recording ON campaign (recording_id) WHERE recording_id IS NOT NULL;
 CREATE INDEX campaign_sound ON campaign (sha256);
+CREATE INDEX campaign_cancelled ON campaign (id) WHERE state = 'cancelled' AND finished_at IS NULL;
 
 -- A process that dials. One whose lease has ended is taken for dead: what it had claimed is claimed again, what it was
 -- dialling is uncertain, and it may dial nothing more.

@@ -96,21 +96,30 @@ UPDATE call SET state = 'cancelled', cost_micros = 0, ended_at = %(at)s, node_id
 WHERE id = ANY(%(calls)s::bigint[]);
 
 -- name: cancel
--- Counts what was cancelled; a campaign whose last calls they were is over.
+-- Counts what was cancelled; a campaign whose last calls they were is over. One that was cancelled before may have a
+-- call more to cancel: it was under way then, and came back to be retried.
 WITH cancelled AS (
     UPDATE campaign p SET open = p.open - k.count, cancelled = p.cancelled + k.count,
         held_micros = p.held_micros - k.micros, state = 'cancelled',
         finished_at = CASE WHEN p.open = k.count THEN %(at)s::timestamptz END
     FROM (SELECT count(*)::int AS count, coalesce(sum(reserved_micros), 0)::bigint AS micros
         FROM call WHERE id = ANY(%(calls)s::bigint[])) k
-    WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND p.state IN ('active', 'paused')
-    RETURNING p.id, p.public_id, p.total, k.count, k.micros
+    WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s 
+        AND (p.state IN ('active', 'paused') OR p.state = 'cancelled' AND k.count > 0)
+    RETURNING p.id, p.public_id, p.total, p.open, p.cancelled, k.count, k.micros
 ), told AS (
     INSERT INTO event (account_id, type, data, at)
     SELECT %(account_id)s, 'message.cancelled', jsonb_build_object('message', public_id, 'recipients', count,
         'released_micros', micros), %(at)s FROM cancelled
 )
-SELECT id, total, count, micros FROM cancelled;
+SELECT id, micros, open = 0 AND cancelled < total FROM cancelled;
+
+-- name: stranded
+-- Cancelled campaigns with calls that wait: they were under way when it was cancelled, and came back.
+SELECT p.account_id, p.public_id, o.clock_offset_s FROM campaign p JOIN account o ON o.id = p.account_id
+WHERE p.state = 'cancelled' AND p.finished_at IS NULL AND EXISTS (
+    SELECT FROM call c WHERE c.campaign_id = p.id AND c.state IN ('scheduled', 'ready', 'paused'))
+ORDER BY p.id LIMIT %(most)s;
 
 -- name: verified_sender
 SELECT EXISTS (SELECT FROM sender WHERE account_id = %(account_id)s AND number = %(number)s);
