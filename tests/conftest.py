@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import tempfile
@@ -122,6 +123,15 @@ async def opened(url: str, clock: ManualClock) -> AsyncIterator[bootstrap.Opened
 def house(opened: bootstrap.Opened) -> House:
     """A house on a new database."""
     return opened.house
+
+
+@pytest.fixture
+async def hearing(opened: bootstrap.Opened) -> AsyncIterator[None]:
+    """Hear what is told by NOTIFY."""
+    ready = asyncio.Event()
+    async with bootstrap._in_background(opened.signals.listen(ready)):
+        await ready.wait()
+        yield
 
 
 @pytest.fixture
