@@ -20,7 +20,7 @@ from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
 from portevoix.store.database import Database, open_pool
-from portevoix.store.instance import agree_on_pepper
+from portevoix.store.instance import agree_on_pepper, count_events_anew
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
 from portevoix.store.notices import PostgresNotices
@@ -89,6 +89,7 @@ async def open_house(
     async with open_studio(studio or Studio()) as audio, open_pool(url, smallest=1, largest=connections) as pool:
         store = Database(pool)
         await agree_on_pepper(store, pepper)
+        await count_events_anew(store)
         keys = PostgresKeys(store, clock)
         recordings = PostgresRecordings(store, clock)
         signals = PostgresSignals(url)

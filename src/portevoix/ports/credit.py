@@ -42,7 +42,10 @@ class Accounts(Protocol):
         """Change the credit below which an event is recorded. Raises NotFound."""
 
     async def events(self, account_id: int, after_id: int = 0) -> Sequence[Event]:
-        """Read a page of what happened to an account, oldest first."""
+        """Read a page of what happened to an account, oldest first: what is read later never belongs before it."""
+
+    async def has_events_held_back(self, account_id: int) -> bool:
+        """Tell whether there are events that a transaction under way may still come before; they are read soon."""
 
     async def last_event(self, account_id: int) -> int:
         """Name the last thing that happened to an account; 0 for none."""

@@ -14,6 +14,9 @@ from portevoix.service.notices import secrets_of
 #: How long a stream of events stays silent at most: then it says that it is still there.
 HEARTBEAT_S = 15.0
 
+#: How soon to look again for events that a transaction under way may come before.
+HELD_BACK_S = 0.05
+
 
 class Page(NamedTuple):
     """Some news; none, where it only says that somebody is there.
@@ -56,14 +59,16 @@ async def follow_events(house: House, access: Access, after: int | None) -> Asyn
             while page := await house.accounts.events(access.account_id, known):
                 known = page[-1].id
                 yield Page(known, page)
-            if not await _news(signal, account):
+            if await house.accounts.has_events_held_back(access.account_id):
+                await _news(signal, account, HELD_BACK_S)
+            elif not await _news(signal, account, HEARTBEAT_S):
                 yield Page(known, ())
 
 
-async def _news(signal: Subscription, account: str) -> bool:
-    """Wait for news of an account; tells whether there was some before the time for a heartbeat ran out."""
+async def _news(signal: Subscription, account: str, timeout_s: float) -> bool:
+    """Wait for news of an account; tells whether there was some before the time ran out."""
     try:
-        async with asyncio.timeout(HEARTBEAT_S):
+        async with asyncio.timeout(timeout_s):
             while account not in (news := await signal.heard()):
                 if not news:
                     return False  # something may have been missed: it is looked for after the heartbeat

@@ -63,6 +63,12 @@ class PostgresAccounts:
             rows = await (await connection.execute(SQL["events"], values)).fetchall()
         return [Event(*row) for row in rows]
 
+    async def has_events_held_back(self, account_id: int) -> bool:
+        """Tell whether there are events that a transaction under way may still come before."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["events_held_back"], {"account_id": account_id})).fetchone()
+        return row is not None and row[0]
+
     async def last_event(self, account_id: int) -> int:
         """Name the last thing that happened to an account."""
         async with self._database.connection() as connection:

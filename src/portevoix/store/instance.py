@@ -1,4 +1,4 @@
-"""What ties a database to the secrets of the nodes that use it."""
+"""What ties a database to the secrets of the nodes that use it, and to the cluster that it is on."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ async def agree_on_pepper(database: Database, pepper: bytes) -> None:
             "the API keys of this database were made with another pepper: "
             "set PORTEVOIX_KEY_PEPPER to the same value on every node"
         )
+
+
+async def count_events_anew(database: Database) -> None:
+    """Give events that were restored on another cluster their place in its order of transactions."""
+    async with database.connection() as connection:
+        await connection.execute(SQL["count_events_anew"])

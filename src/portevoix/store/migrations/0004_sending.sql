@@ -13,6 +13,15 @@ ALTER TABLE account
     ADD COLUMN webhook_rotated_at timestamptz,
     ADD CONSTRAINT account_live_clock_is_ours CHECK (mode = 'sandbox' OR clock_offset_s = 0);
 
+-- Ids are given before a commit: an event may be seen later than one with a higher id. So events are read in the order
+-- of the transactions that wrote them, once none of an earlier one is under way; a reader then misses nothing.
+ALTER TABLE event ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
+DROP INDEX event_account;
+CREATE INDEX event_account ON event (account_id, xid, id);
+
+-- Where the transactions of this database are counted: events that were restored elsewhere are counted anew there.
+ALTER TABLE instance ADD COLUMN cluster bigint;
+
 CREATE TABLE sender (
     account_id bigint NOT NULL REFERENCES account,
     number text NOT NULL,

@@ -38,7 +38,15 @@ UPDATE account SET low_balance_micros = %(threshold)s
 WHERE public_id = %(public_id)s AND mode = %(mode)s RETURNING id;
 
 -- name: events
-SELECT id, type, data, at FROM event WHERE account_id = %(account_id)s AND id > %(after_id)s ORDER BY id LIMIT %(most)s;
+-- Those that no transaction under way can come before. One whose id is not known begins from the first.
+SELECT id, type, data, at FROM event
+WHERE account_id = %(account_id)s AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND (xid, id) > (
+    coalesce((SELECT xid FROM event WHERE id = %(after_id)s AND account_id = %(account_id)s), '0'), %(after_id)s::bigint)
+ORDER BY xid, id LIMIT %(most)s;
+
+-- name: events_held_back
+SELECT EXISTS (SELECT FROM event WHERE account_id = %(account_id)s AND xid >= pg_snapshot_xmin(pg_current_snapshot()));
 
 -- name: last_event
-SELECT coalesce(max(id), 0) FROM event WHERE account_id = %(account_id)s;
+SELECT id FROM event WHERE account_id = %(account_id)s AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xid DESC, id DESC LIMIT 1;
