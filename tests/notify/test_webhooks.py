@@ -135,7 +135,7 @@ async def test_a_url_that_cannot_be_read_is_told(webhooks, url):
 class TestManyAtOnce:
     async def test_a_slow_host_does_not_hold_up_another(self, receiver):
         receiver.default = Answer(hangs=True)
-        async with Receiver() as other, HttpWebhooks(HERE, timeout_s=PATIENCE_S, per_host=3) as webhooks:
+        async with Receiver() as other, HttpWebhooks(HERE, timeout_s=PATIENCE_S, per_host=3, patience_s=PATIENCE_S) as webhooks:
             slow = [asyncio.create_task(webhooks.deliver(post(receiver))) for _ in range(20)]
             await receiver.wait_for(3)
             request = get(other.url(host="localhost"))
@@ -149,9 +149,20 @@ class TestManyAtOnce:
 
     async def test_waiting_for_a_place_is_not_counted_against_the_receiver(self, receiver):
         receiver.answers.extend([Answer(hangs=True)] * 2)
-        async with HttpWebhooks(HERE, timeout_s=QUICK_S, per_host=1) as webhooks:
+        async with HttpWebhooks(HERE, timeout_s=QUICK_S, per_host=1, patience_s=PATIENCE_S) as webhooks:
             answers = await asyncio.gather(*(webhooks.deliver(post(receiver)) for _ in range(3)))
         assert [answer.status for answer in answers] == [None, None, 200]
+
+    async def test_a_try_does_not_wait_for_ever_for_its_turn_and_sends_nothing_then(self, receiver):
+        receiver.answers.append(Answer(hangs=True))
+        async with HttpWebhooks(HERE, timeout_s=PATIENCE_S, per_host=1, patience_s=QUICK_S) as webhooks:
+            slow = asyncio.create_task(webhooks.deliver(post(receiver)))
+            await receiver.wait_for(1)
+            assert await webhooks.deliver(post(receiver)) is None
+            receiver.release.set()
+            assert (await slow).status == 200
+            assert (await webhooks.deliver(post(receiver))).status == 200
+        assert len(receiver.received) == 2
 
     async def test_who_goes_away_gives_the_place_back(self, receiver):
         receiver.answers.append(Answer(hangs=True))

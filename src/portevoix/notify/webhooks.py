@@ -49,12 +49,13 @@ class HttpWebhooks:
     """Sends webhooks, many at once, over kept connections.
 
     How many are under way altogether, the caller decides. Those to one host beyond ``per_host`` wait, outside of their
-    time, so that a slow receiver takes up no more than that.
+    time, for ``patience_s`` at most: a slow receiver takes up no more than that, and keeps nobody waiting for long.
 
     Args:
         allowed: networks that may be reached although they are not public.
         timeout_s: for one try, from the look-up of its host to the last byte of the answer.
         per_host: tries under way to one host at most.
+        patience_s: how long a try waits for its turn at a host.
         tls: checks certificates; the system's authorities by default.
         resolver: looks hosts up.
         network: opens connections to addresses.
@@ -66,12 +67,14 @@ class HttpWebhooks:
         *,
         timeout_s: float = 15.0,
         per_host: int = 10,
+        patience_s: float = 1.0,
         tls: ssl.SSLContext | None = None,
         resolver: Resolver = resolve,
         network: httpcore2.AsyncNetworkBackend | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._per_host = per_host
+        self._patience_s = patience_s
         self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._agent = f"Portevoix/{version('portevoix')}"
         self._pool = httpcore2.AsyncConnectionPool(
@@ -94,23 +97,31 @@ class HttpWebhooks:
         """Close the connections."""
         await self._pool.aclose()
 
-    async def deliver(self, request: WebhookRequest) -> WebhookAnswer:
+    async def deliver(self, request: WebhookRequest) -> WebhookAnswer | None:
         """Send one webhook and read its answer, 64 KiB of it at most.
 
         Returns:
             whatever came of it: nothing that the network or the receiver does is raised. A redirect is an answer like
-            any other.
+            any other. ``None`` where its host had as many under way as it may: nothing was sent.
         """
         try:
             url = _target(request.url)
         except ValueError:
             return WebhookAnswer(None, "the URL cannot be read", "", 0, None)
         host = url.host.decode("ascii")
-        async with self._place(host):
+        place = self._place(host)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await place.acquire()
+        except TimeoutError:
+            return None
+        try:
             began_ns = time.monotonic_ns()
             received = _Received()
             fault = await self._try(request, url, host, received)
             duration_ms = (time.monotonic_ns() - began_ns) // 1_000_000
+        finally:
+            place.release()
         body = _readable(bytes(received.body), _SHOWN_CHARACTERS)
         return WebhookAnswer(received.status, fault, body, duration_ms, received.retry_after_s)
 

@@ -71,8 +71,8 @@ class Answers(Protocol):
 class WebhookSender(Protocol):
     """Sends webhooks."""
 
-    async def deliver(self, request: WebhookRequest) -> WebhookAnswer:
-        """Send one; what goes wrong is told in the answer."""
+    async def deliver(self, request: WebhookRequest) -> WebhookAnswer | None:
+        """Send one; what goes wrong is told in the answer. ``None``: its receiver is busy, and nothing was sent."""
 
 
 class Mailer(Protocol):

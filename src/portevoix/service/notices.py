@@ -14,6 +14,9 @@ from portevoix.ports import House, Mailer, WebhookSender
 #: How long the signing secret of before is good beside the new one.
 ROTATION = timedelta(days=1)
 
+#: How soon to try a webhook again whose receiver had as many under way as it may: about when the slowest have ended.
+CROWDED_S = 15
+
 #: How often, and how far apart, a mail that was not taken is tried again.
 MAIL_RETRIES_S = (60, 600, 3_600, 14_400, 43_200)
 
@@ -34,6 +37,8 @@ async def deliver_webhook(house: House, sender: WebhookSender, webhook: int, *, 
         await house.notices.disable(webhook)
         return None
     answer = await sender.deliver(_request(house, pending))
+    if answer is None:
+        return CROWDED_S
     tried = pending.attempts + 1
     verdict = judge(answer.status, tried)
     wait_s = next_try(tried, answer.retry_after_s) if verdict is Verdict.RETRY else None

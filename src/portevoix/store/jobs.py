@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Job
 
-from portevoix.store.database import Connection, open_pool
+from portevoix.store.database import PATIENCE, Connection, open_pool
+
+#: The next job is the first of an index. Sorting all that wait, as the planner would where it does not know yet that
+#: there are many, takes seconds for some thousands, each time.
+SESSION = {"options": f"{PATIENCE['options']} -c enable_sort=off"}
 
 QUEUE = "notices"
 DELIVER = "deliver"
@@ -25,13 +29,13 @@ class Errand:
     Args:
         task: DELIVER or SEND_MAIL.
         lock: jobs of one lock run in the order in which they were deferred, one at a time.
-        at: not before this moment; ``None`` for at once.
+        delay_s: how long it is held back. The job queue has a clock of its own, the machine's: so no moment of ours.
     """
 
     task: str
     args: dict[str, Any]
     lock: str
-    at: datetime | None = None
+    delay_s: int = 0
 
 
 @asynccontextmanager
@@ -46,7 +50,7 @@ async def open_jobs(url: str, connections: int) -> AsyncIterator[App]:
         Unavailable: the database cannot be reached.
     """
     app = App(connector=PsycopgConnector())
-    async with open_pool(url, smallest=1, largest=connections, session={}) as pool, app.open_async(pool):
+    async with open_pool(url, smallest=1, largest=connections, session=SESSION) as pool, app.open_async(pool):
         yield app
 
 
@@ -64,7 +68,7 @@ async def defer(connection: Connection, errands: Sequence[Errand]) -> None:
             queueing_lock=None,
             task_name=errand.task,
             task_kwargs=errand.args,
-            scheduled_at=errand.at,
+            scheduled_at=datetime.now(UTC) + timedelta(seconds=errand.delay_s) if errand.delay_s else None,
         )
         for errand in errands
     ]

@@ -133,7 +133,6 @@ class PostgresNotices:
 
     async def _keep_webhooks(self, connection: Connection, webhooks: Sequence[NewWebhook]) -> list[Errand]:
         at = self._clock.now()
-        due = [at + timedelta(seconds=one.delay_s) for one in webhooks]
         values = {
             "ids": [one.public_id for one in webhooks],
             "accounts": [one.account_id for one in webhooks],
@@ -143,13 +142,13 @@ class PostgresNotices:
             "urls": [one.url for one in webhooks],
             "bodies": [one.body for one in webhooks],
             "times": [at] * len(webhooks),
-            "due": due,
+            "due": [at + timedelta(seconds=one.delay_s) for one in webhooks],
         }
         rows = await (await connection.execute(SQL["keep_webhooks"], values)).fetchall()
         ids = {public_id: number for number, public_id in rows}
         return [
-            _errand(ids[one.public_id], one.call_id, one.campaign_id, moment if one.delay_s else None, copy)
-            for one, moment in zip(webhooks, due, strict=True)
+            _errand(ids[one.public_id], one.call_id, one.campaign_id, one.delay_s, copy)
+            for one in webhooks
             for copy in range(one.copies)
         ]
 
@@ -173,10 +172,10 @@ class PostgresNotices:
             return await (await connection.execute(SQL[query], values)).fetchall()
 
 
-def _errand(webhook: int, call: int | None, campaign: int, at: datetime | None = None, copy: int = 0) -> Errand:
+def _errand(webhook: int, call: int | None, campaign: int, delay_s: int = 0, copy: int = 0) -> Errand:
     """Ask for a webhook's delivery: those of one call go out in order."""
     lock = f"call-{call}" if call is not None else f"campaign-{campaign}"
-    return Errand(DELIVER, {"webhook": webhook, "copy": copy}, lock, at)
+    return Errand(DELIVER, {"webhook": webhook, "copy": copy}, lock, delay_s)
 
 
 async def _record(connection: Connection, events: Sequence[NewEvent]) -> None:
