@@ -27,7 +27,7 @@ from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import House
 from portevoix.service.accounts import open_account
 from portevoix.store.database import Database
-from portevoix.store.jobs import QUEUE, job_app
+from portevoix.store.jobs import QUEUE, open_jobs
 from portevoix.worker.courier import Courier
 
 WEBHOOKS = 500
@@ -74,7 +74,7 @@ async def _courier(url: str) -> AsyncIterator[tuple[House, Database]]:
         bootstrap.open_house(url, PEPPER) as opened,
         HttpWebhooks(parse_networks("127.0.0.0/8")) as sender,
     ):
-        courier = Courier(opened.house, job_app(url, COURIER_CONNECTIONS), QUEUE, sender, None)
+        courier = Courier(opened.house, partial(open_jobs, url, COURIER_CONNECTIONS), QUEUE, sender, None)
         task = asyncio.create_task(courier.run())
         try:
             yield opened.house, opened.database
