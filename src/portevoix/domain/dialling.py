@@ -21,6 +21,7 @@ from portevoix.domain.campaign import CampaignState, Kind, call_id, cost_micros
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
 from portevoix.domain.tariff import Product, Rate
+from portevoix.domain.trunk import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Dial:
         at: when it was dialled, by its account's clock.
         longest_s: when to hang up after the answer, at the latest: the end of the hold.
         clock_offset_s: of the account's clock when it was dialled.
+        path: over a trunk; ``None`` for simulated phones.
     """
 
     call_id: int
@@ -107,6 +109,7 @@ class Dial:
     at: datetime
     longest_s: int
     clock_offset_s: int = 0
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Desk:
         self._refused: set[int] = set()
         self._news = asyncio.Event()
         self._to_settle = asyncio.Event()
+        self._filing = asyncio.Lock()
+        self._settling = asyncio.Lock()
 
     def note(self, progress: Progress) -> None:
         """Note what a carrier says on the way."""
@@ -62,12 +64,14 @@ class Desk:
             group.create_task(self._settle_all())
 
     async def finish(self) -> None:
-        """File and settle what is there; what fails is left to whoever sweeps."""
+        """File and settle what is there, batches under way included; what fails is left to whoever sweeps."""
         try:
-            while self._reports:
-                await self._file()
-            while self._filed:
-                await self._settle()
+            async with self._filing:
+                while self._reports:
+                    await self._file()
+            async with self._settling:
+                while self._filed:
+                    await self._settle()
         except DomainError as error:
             log.warning("left_unsettled", error=error.message)
 
@@ -77,7 +81,8 @@ class Desk:
             self._news.clear()
             try:
                 while self._reports or self._progress:
-                    await self._file()
+                    async with self._filing:
+                        await self._file()
             except DomainError as error:
                 log.warning("filing_failed", error=error.message)
                 await asyncio.sleep(AGAIN_S)
@@ -104,7 +109,8 @@ class Desk:
             self._to_settle.clear()
             try:
                 while self._filed:
-                    await self._settle()
+                    async with self._settling:
+                        await self._settle()
             except DomainError as error:
                 log.warning("settling_failed", error=error.message)
                 await asyncio.sleep(AGAIN_S)

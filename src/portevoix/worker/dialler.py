@@ -103,19 +103,19 @@ class Dialler:
 
     async def _round(self) -> int:
         """Claim as many due calls as may begin now, commit that they are dialled, and begin them."""
-        now = self._house.clock.now()
+        now, node = self._house.clock.now(), self._node  # it may begin anew as another meanwhile
         most, room, busy = self._pacing.room(now)
         if not most:
             return 0
-        claimed = await dialling.claim_due(self._house, self._node, min(most, MOST_AT_ONCE), room, busy)
+        claimed = await dialling.claim_due(self._house, node, min(most, MOST_AT_ONCE), room, busy)
         if not claimed:
             return 0
-        dials = await dialling.begin(self._house, self._node, claimed, [route.name for route in self._routes])
+        dials = await dialling.begin(self._house, node, claimed, [route.name for route in self._routes])
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
             self._calls[dial.call_id] = asyncio.create_task(self._call(dial))
         await asyncio.sleep(0)
-        return len(claimed)
+        return len(dials)
 
     async def _call(self, dial: Dial) -> None:
         """Have a carrier make one call, and hand its report in."""
