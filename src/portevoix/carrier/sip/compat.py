@@ -23,6 +23,7 @@ from sippy.Core import EventDispatcher, Exceptions
 from sippy.Core.EventDispatcher import ED2
 from sippy.MsgBody import MsgBody
 from sippy.SipConf import SipConf
+from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipLogger import SipLogger
 from sippy.SipRequest import SipRequest
@@ -94,6 +95,18 @@ def _lower_case_transport() -> None:
 
     get_target_address.is_mended = True  # type: ignore[attr-defined]
     SipURL.getTAddr = get_target_address
+
+
+def _title_case_headers() -> None:
+    """Write headers that sippy does not know as their RFCs do: ``Session-Expires``, where it wrote ``Session-expires``.
+
+    Their case means nothing (RFC 3261, 7.3.1); there are operators' machines to which it does.
+    """
+
+    def get_canonical_name(header: Message, name: str, compact: bool = False) -> str:
+        return "-".join(part.upper() if part == "se" else part.capitalize() for part in name.split("-"))
+
+    SipGenericHF.getCanName = get_canonical_name
 
 
 class _OneSender(Udp_server_opts):  # type: ignore[misc]
@@ -205,6 +218,7 @@ class Stack:
 
     def __init__(self, bind: str, port: int, shown: str, sources: Sources, counts: Counter[str]) -> None:
         _lower_case_transport()
+        _title_case_headers()
         SipConf.my_uaname = PRODUCT
         self.counts = counts
         self.shown = shown
