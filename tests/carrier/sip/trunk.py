@@ -183,8 +183,8 @@ def terms(**changed: Any) -> SipTerms:
 
 def trunk(port: int, **changed: Any) -> Trunk:
     """Make a trunk to a peer on the loopback."""
-    given: dict[str, Any] = {"caller_id": CallerId(LANDLINE), "credentials": None}
-    return Trunk(id=1, name="far", engine=Engine.SIP, server=Server(HERE, port), **{**given, **changed})
+    given: dict[str, Any] = {"caller_id": CallerId(LANDLINE), "server": Server(HERE, port)}
+    return Trunk(id=1, name="far", engine=Engine.SIP, **{**given, **changed})
 
 
 def dial(over: Trunk, alaw: bytes = b"\xd5" * 800, number: Number = MOBILE, **changed: Any) -> Dial:

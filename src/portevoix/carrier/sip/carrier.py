@@ -35,7 +35,7 @@ class SipCarrier:
         terms: how the media processes are set up.
         clock: tells the time.
         name: of the route.
-        on_said: told of the trunks that are watched: what came of each REGISTER and OPTIONS.
+        on_said: told what came of each REGISTER and OPTIONS of a watched trunk, and what was counted.
     """
 
     def __init__(

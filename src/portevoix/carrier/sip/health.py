@@ -46,7 +46,7 @@ class Watched:
         self._means.sources.refuse(self._peer.addresses)
 
     def _ask(self) -> None:
-        if self._is_over:
+        if self._is_over or not self._means.terms.options_every_s:
             return
         self._number += 1
         asked = time.monotonic()

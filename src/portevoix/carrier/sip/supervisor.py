@@ -51,7 +51,7 @@ AGAIN_S = 0.5
 """How long to wait before a process that did not even begin is started again."""
 READ_BYTES = 262_144
 
-Said = Registration | Health
+Said = Registration | Health | Counted
 
 log = structlog.get_logger(__name__)
 
@@ -190,7 +190,7 @@ class Supervisor:
     Args:
         terms: how they are set up.
         clock: seconds since 1970.
-        on_said: told of registrations and health.
+        on_said: told of registrations, health, and what was counted.
     """
 
     def __init__(
@@ -316,5 +316,6 @@ class Supervisor:
                 self._on_said(message)
             case Counted(counts):
                 self.counts.update(counts)
+                self._on_said(message)
             case Ready():
                 raise AssertionError("ready twice")

@@ -39,7 +39,7 @@ class SipTerms:
         tail_ms: silence between a message's last sample and BYE.
         session_s: the session interval that is asked for (RFC 4028).
         redirects_most: redirections (3xx) that one call follows.
-        options_every_s: seconds between two OPTIONS to a trunk.
+        options_every_s: seconds between two OPTIONS to a trunk; 0 for none.
         register_s: the expiry that a REGISTER asks for.
         analyser: ``module:name`` of what makes an answering-machine analyser; empty for none.
 
@@ -73,7 +73,7 @@ class SipTerms:
             raise SipTermsInvalid("RTP ports are FIRST-LAST from 1024 to 65535, at least two for each process")
         if not 0 <= self.port <= 65_535 or self.session_s < 90:
             raise SipTermsInvalid("the SIP port is 0 to 65535, the session interval at least 90 s (RFC 4028, 4)")
-        if min(self.ring_timeout_s, self.trying_timeout_s, self.options_every_s, self.register_s) <= 0:
+        if min(self.ring_timeout_s, self.trying_timeout_s, self.register_s) <= 0 or self.options_every_s < 0:
             raise SipTermsInvalid("timeouts and intervals are above 0")
 
     @property
