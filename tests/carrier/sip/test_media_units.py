@@ -15,6 +15,7 @@ from portevoix.carrier.sip.companding import ALAW_OF_ULAW, ULAW_OF_ALAW
 from portevoix.carrier.sip.digits import MOST, Digits, read_info
 from portevoix.carrier.sip.jitter import FIRST_FRAMES, MOST_BYTES, SILENCE, JitterBuffer
 from portevoix.carrier.sip.rtp import FRAME_BYTES
+from portevoix.carrier.sip.stream import media_hosts
 
 
 def test_companding_is_that_of_g711_by_arithmetic() -> None:
@@ -169,3 +170,10 @@ def test_info_bodies_tell_keys_too() -> None:
     assert read_info("#") == "#"
     assert read_info("Signal=55") is None
     assert read_info("") is None
+
+
+def test_media_come_from_where_they_were_said_to_or_from_the_trunk_and_from_anywhere_behind_a_nat() -> None:
+    assert media_hosts("9.8.7.6", ["9.8.7.1"]) == {"9.8.7.6", "9.8.7.1"}
+    assert media_hosts(None, ["9.8.7.1"]) == {"9.8.7.1"}
+    assert media_hosts("10.0.0.6", ["10.0.0.1"]) == {"10.0.0.6", "10.0.0.1"}
+    assert media_hosts("10.0.0.6", ["9.8.7.1"]) is None

@@ -238,7 +238,7 @@ class Session:
         if self.media is not None and media.hears != self.media.hears:
             self.note("resumed" if media.hears else "hold")
         self.media = media
-        self.stream.aim(media)
+        self.stream.aim(media, self._begin.peer.addresses)
 
     def _follow(self, steps: Sequence[Step]) -> None:
         for step in steps:

@@ -6,11 +6,12 @@ touch is one attribute that is replaced whole.
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from portevoix.carrier.sip import rtcp, rtp
 from portevoix.carrier.sip.companding import ALAW_OF_ULAW
@@ -62,6 +63,17 @@ class Ports:
         raise NoPort
 
 
+def media_hosts(described: str | None, trunk: Sequence[str]) -> frozenset[str] | None:
+    """Tell from where media may come: from the described address and the trunk's own.
+
+    ``None`` for anywhere: a private address, where the trunk's is not, is what a NAT left in the description.
+    """
+    is_behind_nat = described is not None and ipaddress.ip_address(described).is_private
+    if is_behind_nat and not any(ipaddress.ip_address(one).is_private for one in trunk):
+        return None
+    return frozenset(trunk if described is None else [described, *trunk])
+
+
 class Playing:
     """A message on its way out.
 
@@ -98,6 +110,7 @@ class Stream:
         self._media: Media | None = None
         self._destination: tuple[str, int] | None = None
         self._is_latched = False
+        self._hosts: frozenset[str] | None = frozenset()
         self._playing: Playing | None = None
         self._frame = bytearray(rtp.HEADER.size + rtp.FRAME_BYTES)
         self._ssrc = random.getrandbits(32)
@@ -107,9 +120,14 @@ class Stream:
         self._marker = rtp.MARKER
         self._noise = 0
 
-    def aim(self, media: Media) -> None:
-        """Send as the far end wants it from now on; the first answer, or a new one."""
+    def aim(self, media: Media, trunk: Sequence[str]) -> None:
+        """Send as the far end wants it from now on; the first answer, or a new one.
+
+        Args:
+            trunk: addresses of the trunk itself.
+        """
         self._is_latched = False
+        self._hosts = media_hosts(media.address, trunk)
         self._destination = None if media.address is None else (media.address, media.port)
         self._media = media
 
@@ -188,9 +206,9 @@ class Stream:
     def _is_from_peer(self, source: tuple[str, int]) -> bool:
         """Follow the far end to where it sends from, once after each description (symmetric RTP, RFC 4961).
 
-        Its address in the description is wrong behind a NAT; a stranger who comes later changes nothing.
+        Its port in the description is wrong behind a NAT; whoever comes later, or from elsewhere, changes nothing.
         """
-        if not self._is_latched:
+        if not self._is_latched and (self._hosts is None or source[0] in self._hosts):
             self._is_latched = True
             if self._destination is not None:
                 self._destination = source
