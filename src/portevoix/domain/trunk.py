@@ -17,7 +17,7 @@ _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*", re.ASCII
 _USERNAME = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _USER = re.compile(r"[0-9A-Za-z+*#._!~'()&=$,?/-]{1,64}", re.ASCII)
 _HEADER = re.compile(r"(X-[A-Za-z0-9-]{1,40}): ?([\x20-\x7e]{1,128})", re.ASCII)
-_PLACES = re.compile(r"\{([a-z]*)\}")
+_PLACES = re.compile(r"\{([a-z0-9]*)\}")
 
 
 class TrunkInvalid(InvalidValue):
@@ -53,6 +53,11 @@ class Server:
         if not 1 <= number <= 65535 or not (_is_address(host) or _HOST.fullmatch(host)):
             raise TrunkInvalid(f"{text[:80]!r} is no server: HOST or HOST:PORT")
         return cls(host, number)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine, as a test bench is."""
+        return self.host == "localhost" or (_is_address(self.host) and ipaddress.ip_address(self.host).is_loopback)
 
     def __str__(self) -> str:
         """Write it as ``parse`` reads it."""
