@@ -1,0 +1,151 @@
+"""The carriers of trunks: made when there is the first trunk for them, by one process of a node."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from portevoix.domain.errors import DomainError
+from portevoix.domain.trunk import Engine, Server, Trunk
+from portevoix.ports import Carrier, Clock, House
+from portevoix.service.routing import hear_trunk
+from portevoix.settings import Settings
+
+#: How long a new trunk waits to be noticed at most.
+LOOK_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+#: Told of a trunk's number, and whether it answers.
+OnHealth = Callable[[int, bool], None]
+
+OnCounted = Callable[[Mapping[str, int]], None]
+
+
+class TrunkCarrier(Carrier, Protocol):
+    """A carrier that keeps trunks in sight."""
+
+    async def watch(self, trunks: Sequence[Trunk]) -> None:
+        """Keep these trunks in sight, and no others."""
+
+
+Maker = Callable[[OnHealth], AbstractAsyncContextManager[TrunkCarrier]]
+
+
+class Engines:
+    """The carriers of this process's trunks, by what makes their calls.
+
+    The address that SIP is spoken at can be had once: of several processes on one data folder, one holds the lock, and
+    the others leave such calls to it.
+
+    Args:
+        data: the node's data folder.
+        makers: make a carrier, once there is a trunk for it.
+    """
+
+    def __init__(self, house: House, data: Path, makers: Mapping[Engine, Maker]) -> None:
+        self._house = house
+        self._data = data
+        self._makers = makers
+        self._said: dict[int, bool] = {}
+        self._news = asyncio.Event()
+        self.carriers: dict[Engine, TrunkCarrier] = {}
+
+    async def run(self) -> None:
+        """Make and keep carriers, until cancelled."""
+        async with AsyncExitStack() as stack:
+            try:
+                while True:
+                    await self._attempt(stack)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_S):
+                            await self._news.wait()
+            finally:
+                self.carriers.clear()
+
+    async def _attempt(self, stack: AsyncExitStack) -> None:
+        """Do what there is to do; what cannot be done now is done the next time."""
+        try:
+            await self._write_down()
+            await self._look(stack)
+        except (DomainError, OSError) as problem:
+            log.warning("trunks_wait", error=str(problem))
+
+    async def _look(self, stack: AsyncExitStack) -> None:
+        """Make the carriers that trunks want, and tell them which trunks there are."""
+        trunks = [one.trunk for one in await self._house.trunks.all()]
+        for engine in {trunk.engine for trunk in trunks} & set(self._makers) - set(self.carriers):
+            if self._take(engine, stack):
+                self.carriers[engine] = await stack.enter_async_context(self._makers[engine](self._on_health))
+                log.info("trunks_ready", engine=engine)
+        for engine, carrier in self.carriers.items():
+            await carrier.watch([trunk for trunk in trunks if trunk.engine is engine])
+
+    def _take(self, engine: Engine, stack: AsyncExitStack) -> bool:
+        """Be the process of this node that has an engine; the lock goes with the process, however it ends."""
+        self._data.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._data / f"{engine}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        stack.callback(os.close, lock)
+        return True
+
+    def _on_health(self, trunk_id: int, is_reachable: bool) -> None:
+        self._said[trunk_id] = is_reachable
+        self._news.set()
+
+    async def _write_down(self) -> None:
+        """Write down whether trunks answer; what is lost here is said again with the next OPTIONS."""
+        self._news.clear()
+        said, self._said = self._said, {}
+        for trunk_id, is_reachable in sorted(said.items()):
+            await hear_trunk(self._house, trunk_id, is_reachable=is_reachable)
+
+
+def makers_of(settings: Settings, clock: Clock, on_counted: OnCounted) -> Mapping[Engine, Maker]:
+    """Tell how this node's settings make carriers.
+
+    Args:
+        on_counted: told of what SIP has counted since the last time, by name.
+    """
+    return {Engine.SIP: lambda on_health: _sip(settings, clock, on_health, on_counted)}
+
+
+@asynccontextmanager
+async def _sip(
+    settings: Settings, clock: Clock, on_health: OnHealth, on_counted: OnCounted
+) -> AsyncIterator[TrunkCarrier]:
+    # A node without trunks does without all of this.
+    from portevoix.carrier.sip.carrier import SipCarrier
+    from portevoix.carrier.sip.supervisor import Said
+    from portevoix.carrier.sip.terms import SipTerms
+    from portevoix.carrier.sip.wire import Counted, Health
+
+    def told(said: Said) -> None:
+        if isinstance(said, Health):
+            on_health(said.trunk, said.code != 0)
+        elif isinstance(said, Counted):
+            on_counted(said.counts)
+        else:
+            log.info("trunk_registration", trunk=said.trunk, code=said.code)
+
+    address = Server.parse(settings.sip_address)
+    terms = SipTerms(
+        bind=address.host,
+        public=settings.sip_public_address,
+        port=address.port,
+        rtp_ports=settings.rtp_ports,
+        processes=settings.media_processes or 0,
+    )
+    async with SipCarrier(terms, clock, on_said=told) as carrier:
+        yield carrier
