@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from portevoix.audio.g711 import alaw_to_ulaw
-from portevoix.domain.call import Outcome
+from portevoix.domain.call import Answerer, Outcome
 from portevoix.domain.trunk import CallerId, Credentials, Target
 from portevoix.domain.trunk import Path as Way
 from tests.carrier.sip.trunk import CREDENTIALS, Told, carrier, dial, needs_sipp, sipp, tape, trunk
@@ -31,8 +31,7 @@ async def test_the_far_end_hears_the_stored_bytes_bit_by_bit(tmp_path: Path) -> 
     async with carrier() as sip, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
         report = await sip.call(dial(trunk(peer.port), message), told)
         assert await peer.done() == ""
-    assert report.outcome is Outcome.ANSWERED
-    assert message in far.heard()
+    assert (report.outcome, report.answerer) == (Outcome.ANSWERED, Answerer.UNKNOWN)
     assert far.heard().startswith(message)
     assert report.ringing_at is not None
     assert report.answered_at is not None

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 from portevoix.carrier.sip.carrier import SipCarrier
@@ -29,6 +31,21 @@ from tests.carrier.sip.trunk import (
 from tests.parts import PATIENCE_S
 
 MINUTE = b"\x55" * 8_000 * 60
+
+
+def test_a_media_process_imports_no_more_than_it_needs() -> None:
+    said = "import sys, portevoix.carrier.sip.process; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", said], check=True, capture_output=True, text=True).stdout.split()
+    unwanted = {"asyncio", "flask", "httpx2", "numpy", "psycopg", "starlette", "structlog", "websockets"}
+    assert unwanted.isdisjoint(imported)
+    assert {one for one in imported if one.startswith("portevoix.")} <= {
+        "portevoix.audio",
+        "portevoix.carrier",
+        "portevoix.domain",
+        *(one for one in imported if one.startswith(("portevoix.audio.answering", "portevoix.carrier.sip"))),
+        "portevoix.domain.call",
+        "portevoix.domain.errors",
+    }
 
 
 @needs_sipp

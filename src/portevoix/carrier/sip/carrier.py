@@ -101,7 +101,7 @@ class SipCarrier:
                 caller=path.caller,
                 is_asserted=path.trunk.caller_id.is_asserted,
                 sha256=dial.audio.sha256,
-                mode=Mode(deposits=dial.kind is Kind.DEPOSIT, is_mailbox=dial.number.line is Line.MOBILE),
+                mode=_mode(dial),
                 longest_s=dial.longest_s,
             )
             ended = await self.supervisor.call(begin, dial.audio.alaw, _teller(dial, progress))
@@ -136,6 +136,12 @@ class SipCarrier:
         addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
         self._resolved[host] = (loop.time() + RESOLVED_S, addresses)
         return addresses
+
+
+def _mode(dial: Dial) -> Mode:
+    """Tell what is done with the answer: a route takes deposits to mobiles only where it leads to their mailboxes."""
+    deposits = dial.kind is Kind.DEPOSIT
+    return Mode(deposits, is_mailbox=deposits and dial.number.line is Line.MOBILE)
 
 
 def _teller(dial: Dial, progress: Callable[[Progress], None]) -> Callable[[Rang | Answered], None]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import queue
+import sys
 import threading
+import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
@@ -37,11 +40,15 @@ class Listening:
     Args:
         analyser: of this call.
         told: called by the signalling thread with what was heard, and how long it has listened by then.
+        failed: called by it when the analyser did.
     """
 
-    def __init__(self, analyser: Analyser, told: Callable[[Sequence[Heard], int], None]) -> None:
+    def __init__(
+        self, analyser: Analyser, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None]
+    ) -> None:
         self.analyser = analyser
         self.told = told
+        self.failed = failed
         self.frames = 0
         self.is_over = False
 
@@ -53,17 +60,21 @@ class Ear(threading.Thread):
         make: ``module:name`` of what makes an analyser; empty for none. It is a name because native code has no place
             in this room (see the import contracts): whoever puts the house together chooses it.
         soon: has the signalling thread do something.
+        counts: takes ``faults``.
     """
 
-    def __init__(self, make: str, soon: Callable[..., None]) -> None:
+    def __init__(self, make: str, soon: Callable[..., None], counts: Counter[str]) -> None:
         super().__init__(daemon=True, name="ear")
         self._make = _load(make)
         self._soon = soon
+        self._counts = counts
         self._frames: queue.SimpleQueue[tuple[Listening, bytes] | None] = queue.SimpleQueue()
 
-    def listen(self, told: Callable[[Sequence[Heard], int], None]) -> tuple[Listening, Callable[[bytes], None]]:
+    def listen(
+        self, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None]
+    ) -> tuple[Listening, Callable[[bytes], None]]:
         """Begin to listen; returns what ends it, and what takes a call's frames of 20 ms."""
-        listening = Listening(self._make(), told)
+        listening = Listening(self._make(), told, failed)
         return listening, lambda frame: self._frames.put((listening, frame))
 
     def stop(self) -> None:
@@ -76,7 +87,14 @@ class Ear(threading.Thread):
             listening, frame = item
             if listening.is_over:
                 continue
-            heard = listening.analyser.hear(frame)
+            try:
+                heard = listening.analyser.hear(frame)
+            except Exception:  # noqa: BLE001 - one call's defect is not the end of all others
+                listening.is_over = True
+                self._counts["faults"] += 1
+                sys.stderr.write(f"the analyser failed\n{traceback.format_exc(limit=-6)}")
+                self._soon(listening.failed)
+                continue
             listening.frames += 1
             if heard or listening.frames % TOLD_EVERY_FRAMES == 0:
                 self._soon(listening.told, heard, listening.frames * FRAME_MS)

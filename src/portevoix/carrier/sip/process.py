@@ -42,8 +42,8 @@ from portevoix.domain.call import Outcome
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may keep the others from running: the wheel's slots are 2 ms apart."""
 COUNTED_EVERY_S = 1.0
-FAREWELL_S = 1.0
-"""How long BYEs are seen to when the node is gone."""
+FAREWELL_S = 0.5
+"""How long BYEs, and registrations that are taken back, are seen to when the node is gone."""
 READ_BYTES = 262_144
 
 
@@ -90,7 +90,7 @@ class Process:
         self._stack = Stack(terms.bind, terms.port_of(setup.index), terms.shown, sources, self._counts)
         self._stack.on_request = self._stranger
         self._media = MediaThread(self._faulty)
-        self._ear = Ear(terms.analyser, self._stack.soon)
+        self._ear = Ear(terms.analyser, self._stack.soon, self._counts)
         self._sounds = Sounds()
         self._calls: dict[int, Session] = {}
         self._watched: dict[int, Watched] = {}
@@ -179,12 +179,13 @@ class Process:
             watched.stop()
         for session in list(self._calls.values()):
             session.hang_up()
-        self._stack.after(FAREWELL_S if self._calls else 0.0, self._stack.stop)
+        self._stack.after(FAREWELL_S if self._calls or self._watched else 0.0, self._stack.stop)
 
 
 def main() -> None:
     """Run a media process on the socket whose number is the argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's; it closes the line
+    for number in (signal.SIGINT, signal.SIGTERM):  # they are the node's, which closes the line: calls get their BYE
+        signal.signal(number, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two sockets a call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from urllib.parse import quote
 
 from portevoix.carrier.sip.compat import (
     PRODUCT,
@@ -81,7 +82,8 @@ class Registrar:
 
     def _request(self, expires_s: int, authorised: tuple[str, str] | None) -> Request:
         peer, host = self._peer, wire_host(self._peer.host)
-        where = f"<sip:{peer.username}@{host}>"
+        user = quote(peer.username, safe="-_.!~*'()&=+$,;?/")
+        where = f"<sip:{user}@{host}>"
         lines = [
             f"REGISTER sip:{host} SIP/2.0",
             f"Via: SIP/2.0/UDP {self._stack.here};branch=z9hG4bK{secrets.token_hex(10)};rport",
@@ -90,7 +92,7 @@ class Registrar:
             f"To: {where}",
             f"Call-ID: {self._call_id}",
             f"CSeq: {self._number} REGISTER",
-            f"Contact: <sip:{peer.username}@{self._stack.here}>;expires={expires_s}",
+            f"Contact: <sip:{user}@{self._stack.here}>;expires={expires_s}",
             f"Expires: {expires_s}",
             f"User-Agent: {PRODUCT}",
         ]

@@ -230,7 +230,7 @@ class Session:
         self._indialog.agreed(response)
         self._follow(self._plan.answered())
         if self._plan.listens and self.stage is Stage.ANSWERED:
-            self._listening, self.stream.listener = self._means.ear.listen(self._heard)
+            self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._cut)
 
     def aim(self, media: Media) -> None:
         """Send media as the far end wants them from now on."""

@@ -47,7 +47,7 @@ START_LIMIT_S = 30.0
 ROOM_LIMIT_S = 5.0
 """How long a call waits for a process, when none is there."""
 CLOSE_LIMIT_S = 5.0
-AGAIN_S = 0.5
+AGAIN_S = 1.0
 """How long to wait before a process that did not even begin is started again."""
 READ_BYTES = 262_144
 
