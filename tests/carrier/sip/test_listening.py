@@ -12,13 +12,13 @@ import numpy as np
 
 from portevoix.audio.g711 import alaw_encode
 from portevoix.carrier.sip.rtp import FRAME_BYTES, HEADER
+from portevoix.carrier.sip.terms import ANALYSER
 from portevoix.domain.call import Answerer, Outcome
 from portevoix.domain.campaign import Kind
 from tests.carrier.sip.trunk import HERE, LANDLINE, MOBILE, Tape, Told, carrier, dial, needs_sipp, sipp, tape, trunk
 
 pytestmark = needs_sipp
 
-ANALYSER = "portevoix.audio.answering.analyser:Analyser"
 SILENCE = b"\xd5" * 8_000
 MESSAGE = random.Random(4).randbytes(FRAME_BYTES * 40)
 
@@ -41,7 +41,11 @@ async def speak(far: Tape, alaw: bytes) -> None:
 
 
 async def test_a_machines_beep_starts_the_deposit(tmp_path: Path) -> None:
-    async with carrier(analyser=ANALYSER) as sip, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+    async with (
+        carrier(analyser=ANALYSER) as sip,
+        tape() as far,
+        sipp("answer", tmp_path, media=far.port) as peer,
+    ):
         said = asyncio.create_task(speak(far, SILENCE + tone(1_000, 500) + SILENCE * 4))
         report = await sip.call(dial(trunk(peer.port), MESSAGE, LANDLINE, kind=Kind.DEPOSIT), Told())
         said.cancel()
@@ -57,7 +61,11 @@ async def test_a_machines_beep_starts_the_deposit(tmp_path: Path) -> None:
 
 
 async def test_a_mailbox_that_says_nothing_gets_the_deposit_after_silence(tmp_path: Path) -> None:
-    async with carrier(analyser=ANALYSER) as sip, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+    async with (
+        carrier(analyser=ANALYSER) as sip,
+        tape() as far,
+        sipp("answer", tmp_path, media=far.port) as peer,
+    ):
         report = await sip.call(dial(trunk(peer.port), MESSAGE, MOBILE, kind=Kind.DEPOSIT), Told())
         assert await peer.done() == ""
     assert (report.outcome, report.answerer) == (Outcome.VOICEMAIL, Answerer.MACHINE)
@@ -65,7 +73,11 @@ async def test_a_mailbox_that_says_nothing_gets_the_deposit_after_silence(tmp_pa
 
 
 async def test_a_landline_that_says_nothing_gets_no_deposit(tmp_path: Path) -> None:
-    async with carrier(analyser=ANALYSER) as sip, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+    async with (
+        carrier(analyser=ANALYSER) as sip,
+        tape() as far,
+        sipp("answer", tmp_path, media=far.port) as peer,
+    ):
         report = await sip.call(dial(trunk(peer.port), MESSAGE, LANDLINE, kind=Kind.DEPOSIT), Told())
         assert await peer.done() == ""
     assert (report.outcome, report.answerer) == (Outcome.TAKEN_BY_PERSON, Answerer.UNKNOWN)

@@ -177,7 +177,7 @@ async def _bound(port: int) -> None:
 def terms(**changed: Any) -> SipTerms:
     """Set up one process on the loopback, on any port."""
     first = 20_000 + free_udp_port() % 200 * 200
-    given = {"bind": HERE, "port": 0, "processes": 1, "rtp_ports": (first, first + 199), "tail_ms": 60}
+    given = {"bind": HERE, "port": 0, "processes": 1, "analyser": "", "rtp_ports": (first, first + 199), "tail_ms": 60}
     return SipTerms(**{**given, **changed})
 
 

@@ -225,10 +225,11 @@ class Session:
         self.stage = Stage.ANSWERED
         self._answered_at = time.time()
         self._means.tell(Answered(self._begin.key, self._answered_at))
+        self.media = media
+        self._follow(self._plan.answered())  # before anything can leave: its first frame is the first of all
         self.aim(media)
         self._after("longest", self._begin.longest_s, self._cut)
         self._indialog.agreed(response)
-        self._follow(self._plan.answered())
         if self._plan.listens and self.stage is Stage.ANSWERED:
             self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._cut)
 

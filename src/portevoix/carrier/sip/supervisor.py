@@ -7,7 +7,6 @@ by itself. Its successor is started at once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sys
 from collections import Counter
@@ -279,8 +278,8 @@ class Supervisor:
         while True:
             try:
                 process = await _Process.start(index, self._terms)
-            except (OSError, EOFError, TimeoutError) as error:
-                log.error("media_process_did_not_start", index=index, error=repr(error))
+            except Exception:
+                log.exception("media_process_did_not_start", index=index)
                 await asyncio.sleep(AGAIN_S)
                 continue
             try:
@@ -300,10 +299,14 @@ class Supervisor:
         async with self._changed:
             self._processes[process.index] = process
             self._changed.notify_all()
-        with contextlib.suppress(OSError, EOFError):
+        try:
             while True:
                 for message in await process.read():
                     self._hear(process, message)
+        except (OSError, EOFError):
+            return
+        except Exception:  # what it says makes no sense: it is closed, and another started
+            log.exception("media_process_misspoke", index=process.index)
 
     def _hear(self, process: _Process, message: FromProcess) -> None:
         match message:

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from portevoix.domain.errors import InvalidValue
 
+ANALYSER = "portevoix.audio.answering.analyser:Analyser"
+"""What knows people from machines; a name, because native code has no place in this room."""
+
 
 class SipTermsInvalid(InvalidValue):
     """The SIP side cannot be set up as described."""
@@ -41,7 +44,7 @@ class SipTerms:
         redirects_most: redirections (3xx) that one call follows.
         options_every_s: seconds between two OPTIONS to a trunk; 0 for none.
         register_s: the expiry that a REGISTER asks for.
-        analyser: ``module:name`` of what makes an answering-machine analyser; empty for none.
+        analyser: ``module:name`` of what makes an answering-machine analyser; empty for none, and no deposits.
 
     Raises:
         SipTermsInvalid.
@@ -60,7 +63,7 @@ class SipTerms:
     redirects_most: int = 3
     options_every_s: float = 30.0
     register_s: int = 300
-    analyser: str = ""
+    analyser: str = ANALYSER
 
     def __post_init__(self) -> None:
         for address in filter(None, (self.bind, self.public)):
