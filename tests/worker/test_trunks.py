@@ -204,7 +204,8 @@ async def test_one_process_of_a_node_makes_the_carrier_once_there_is_a_trunk(
     made: asyncio.Queue[Watching] = asyncio.Queue()
 
     @asynccontextmanager
-    async def make(on_health: OnHealth) -> AsyncIterator[Watching]:
+    async def make(trunks: Sequence[Trunk], on_health: OnHealth) -> AsyncIterator[Watching]:
+        assert [one.name for one in trunks] == ["bench"]
         carrier = Watching(house, on_health)
         made.put_nowait(carrier)
         yield carrier

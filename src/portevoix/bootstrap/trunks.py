@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -18,8 +20,14 @@ from portevoix.ports import Carrier, Clock, House
 from portevoix.service.routing import hear_trunk
 from portevoix.settings import Settings
 
+if TYPE_CHECKING:
+    from portevoix.carrier.sip.terms import SipTerms
+
 #: How long a new trunk waits to be noticed at most.
 LOOK_S = 2.0
+
+#: How long a check waits for a trunk's answers.
+CHECK_S = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +44,8 @@ class TrunkCarrier(Carrier, Protocol):
         """Keep these trunks in sight, and no others."""
 
 
-Maker = Callable[[OnHealth], AbstractAsyncContextManager[TrunkCarrier]]
+#: Makes a carrier for its first trunks.
+Maker = Callable[[Sequence[Trunk], OnHealth], AbstractAsyncContextManager[TrunkCarrier]]
 
 
 class Engines:
@@ -83,7 +92,9 @@ class Engines:
         trunks = [one.trunk for one in await self._house.trunks.all()]
         for engine in {trunk.engine for trunk in trunks} & set(self._makers) - set(self.carriers):
             if self._take(engine, stack):
-                self.carriers[engine] = await stack.enter_async_context(self._makers[engine](self._on_health))
+                first = [trunk for trunk in trunks if trunk.engine is engine]
+                made = self._makers[engine](first, self._on_health)
+                self.carriers[engine] = await stack.enter_async_context(made)
                 log.info("trunks_ready", engine=engine)
         for engine, carrier in self.carriers.items():
             await carrier.watch([trunk for trunk in trunks if trunk.engine is engine])
@@ -118,17 +129,20 @@ def makers_of(settings: Settings, clock: Clock, on_counted: OnCounted) -> Mappin
     Args:
         on_counted: told of what SIP has counted since the last time, by name.
     """
-    return {Engine.SIP: lambda on_health: _sip(settings, clock, on_health, on_counted)}
+
+    def sip(trunks: Sequence[Trunk], on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
+        return _sip(settings, clock, trunks, on_health, on_counted)
+
+    return {Engine.SIP: sip}
 
 
 @asynccontextmanager
 async def _sip(
-    settings: Settings, clock: Clock, on_health: OnHealth, on_counted: OnCounted
+    settings: Settings, clock: Clock, trunks: Sequence[Trunk], on_health: OnHealth, on_counted: OnCounted
 ) -> AsyncIterator[TrunkCarrier]:
     # A node without trunks does without all of this.
     from portevoix.carrier.sip.carrier import SipCarrier
     from portevoix.carrier.sip.supervisor import Said
-    from portevoix.carrier.sip.terms import SipTerms
     from portevoix.carrier.sip.wire import Counted, Health
 
     def told(said: Said) -> None:
@@ -139,13 +153,94 @@ async def _sip(
         else:
             log.info("trunk_registration", trunk=said.trunk, code=said.code)
 
+    async with SipCarrier(await terms_of(settings, trunks), clock, on_said=told) as carrier:
+        yield carrier
+
+
+async def terms_of(settings: Settings, trunks: Sequence[Trunk]) -> SipTerms:
+    """Read how a node speaks SIP out of the settings.
+
+    Raises:
+        OSError: there is no way to any of the trunks.
+    """
+    from portevoix.carrier.sip.terms import SipTerms
+
     address = Server.parse(settings.sip_address)
-    terms = SipTerms(
+    public = settings.sip_public_address
+    if public is None and address.host in ("0.0.0.0", "::"):  # noqa: S104 - compared with
+        public = await _own_address(socket.AF_INET6 if address.host == "::" else socket.AF_INET, trunks)
+    return SipTerms(
         bind=address.host,
-        public=settings.sip_public_address,
+        public=public,
         port=address.port,
         rtp_ports=settings.rtp_ports,
         processes=settings.media_processes or 0,
     )
-    async with SipCarrier(terms, clock, on_said=told) as carrier:
-        yield carrier
+
+
+async def _own_address(family: socket.AddressFamily, trunks: Sequence[Trunk]) -> str:
+    """Find the address that trunks see us at where no NAT is between us: of the way to the first that has one.
+
+    Nothing is sent: the system says which way it would go.
+    """
+    for trunk in sorted(trunks, key=lambda one: one.server.is_loopback):
+        place = (trunk.server.host, trunk.server.port)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(*place, family=family, type=socket.SOCK_DGRAM)
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect(found[0][4])
+                return str(probe.getsockname()[0])
+        except OSError as problem:
+            log.warning("trunk_unreachable", trunk=trunk.name, error=str(problem))
+    raise OSError("there is no way to any trunk: set PORTEVOIX_SIP_PUBLIC_ADDRESS")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a trunk answered.
+
+    Args:
+        is_found: its host has an address.
+        options: the response code to an OPTIONS, 0 for none within its time; ``None`` where none was sent.
+        round_trip_ms: until that.
+        registration: likewise of a REGISTER, where it wants one.
+        reason: what that says in words.
+    """
+
+    is_found: bool
+    options: int | None = None
+    round_trip_ms: float | None = None
+    registration: int | None = None
+    reason: str | None = None
+
+
+async def check_trunk(settings: Settings, clock: Clock, trunk: Trunk, limit_s: float = CHECK_S) -> Checked:
+    """Ask a trunk of the SIP engine for a sign of life, and register where it wants that; from a port of its own.
+
+    Args:
+        limit_s: how long to wait for its answers.
+
+    Raises:
+        OSError: there is no way to it.
+    """
+    from portevoix.carrier.sip.carrier import SipCarrier
+    from portevoix.carrier.sip.supervisor import Said
+    from portevoix.carrier.sip.wire import Health, Registration
+
+    answers: asyncio.Queue[Said] = asyncio.Queue()
+    found = Checked(is_found=True, options=0, registration=0 if trunk.registers else None)
+    terms = replace(await terms_of(settings, [trunk]), port=0, processes=1)
+    async with SipCarrier(terms, clock, on_said=answers.put_nowait) as carrier:
+        await carrier.supervisor.ready()
+        await carrier.watch([trunk])
+        if not carrier.supervisor.watched:
+            return Checked(is_found=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not found.options or found.registration == 0:
+                    said = await answers.get()
+                    if isinstance(said, Health):
+                        found = replace(found, options=said.code, round_trip_ms=said.round_trip_ms)
+                    elif isinstance(said, Registration):
+                        found = replace(found, registration=said.code, reason=said.reason)
+    return found

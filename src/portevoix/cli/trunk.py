@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 
 import click
 
+from portevoix.bootstrap import SystemClock
+from portevoix.bootstrap.trunks import Checked, check_trunk
 from portevoix.cli.account import Phone
 from portevoix.cli.printing import json_option, print_json, print_table
 from portevoix.cli.session import on_house
@@ -14,6 +17,7 @@ from portevoix.domain.number import Number
 from portevoix.domain.trunk import CallerId, Credentials, Engine, NumberFormat, Server, Trunk, TrunkInvalid
 from portevoix.ports import House, TrunkSight
 from portevoix.service import routing
+from portevoix.settings import Settings
 
 #: Where a password is read that is to be in no list of processes, and in no history of a shell.
 PASSWORD = "PORTEVOIX_TRUNK_PASSWORD"  # noqa: S105 - the name of the variable
@@ -120,17 +124,58 @@ async def remove(house: House, name: str, as_json: bool) -> None:
 @json_option
 @on_house
 async def check(house: House, name: str, as_json: bool) -> None:
-    """Tell how the trunk NAME is set up and how it fares; asks it nothing that rings a phone."""
+    """Register with the trunk NAME where it wants that, ask it for a sign of life, and tell how it is set up.
+
+    No phone rings. Exit code 1 where it does not answer, or refuses us.
+    """
     trunk = await routing.find_trunk(house, name)
     sight = next(one for one in await house.trunks.all() if one.trunk.id == trunk.id)
     routes = [one.name for one in await house.trunks.routes() if one.trunk.id == trunk.id]
-    remarks = [*_remarks(trunk), *([] if routes else ["no route leads over it: portevoix route add"])]
+    answered = await _ask(trunk)
+    remarks = [*_remarks(trunk), *_answers(answered)]
+    if not routes:
+        remarks.append("no route leads over it: portevoix route add")
+    found = {**_shown(sight), "routes": routes, **asdict(answered)}
     if as_json:
-        print_json({**_shown(sight), "routes": routes, "remarks": remarks})
-        return
-    print_table(("what", "value"), [*_shown(sight).items(), ("routes", ", ".join(routes) or None)])
-    for remark in remarks:
-        click.echo(f"- {remark}")
+        print_json({**found, "remarks": remarks})
+    else:
+        print_table(("what", "value"), list({**found, "routes": ", ".join(routes) or None}.items()))
+        for remark in remarks:
+            click.echo(f"- {remark}")
+    if _faults(answered):
+        raise SystemExit(1)
+
+
+async def _ask(trunk: Trunk) -> Checked:
+    if trunk.engine is not Engine.SIP:
+        return Checked(is_found=True)
+    try:
+        return await check_trunk(Settings.read(os.environ), SystemClock(), trunk)
+    except OSError:
+        return Checked(is_found=False)
+
+
+def _faults(answered: Checked) -> list[str]:
+    """Say what is wrong with a trunk's answers. Any response to an OPTIONS is a sign of life, a refusal too."""
+    if not answered.is_found:
+        return ["its host has no address, or there is no way there"]
+    said = []
+    if answered.options == 0:
+        said.append("it does not answer: is that its address, does its firewall know us, does ours let UDP through?")
+    if answered.registration == 0:
+        said.append("it does not answer our REGISTER")
+    elif answered.registration is not None and not 200 <= answered.registration < 300:
+        said.append(f"it refuses our REGISTER: {answered.registration} {answered.reason}; user name and password?")
+    return said
+
+
+def _answers(answered: Checked) -> list[str]:
+    said = _faults(answered)
+    if answered.options:
+        said.append(f"it answers: {answered.options} to an OPTIONS, after {answered.round_trip_ms} ms")
+    if answered.registration is not None and 200 <= answered.registration < 300:
+        said.append("it knows where we are")
+    return said
 
 
 def _remarks(trunk: Trunk) -> list[str]:
