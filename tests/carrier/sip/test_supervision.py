@@ -25,6 +25,7 @@ from tests.carrier.sip.trunk import (
     free_udp_port,
     needs_sipp,
     sipp,
+    tape,
     terms,
     trunk,
 )
@@ -142,6 +143,15 @@ async def test_any_answer_to_options_is_a_sign_of_life_and_it_is_asked_again(tmp
             said = await heard.next(Health)
             assert isinstance(said, Health)
             assert said.code == 405
+
+
+async def test_a_trunk_that_does_not_answer_is_told_so() -> None:
+    heard = Heard()
+    async with tape() as silent, SipCarrier(terms(), SystemClock(), on_said=heard.said.put_nowait) as sip:
+        await sip.watch([trunk(silent.port)])
+        said = await heard.next(Health)
+    assert isinstance(said, Health)
+    assert said.code == 0
 
 
 OPTIONS = (

@@ -14,6 +14,9 @@ from portevoix.carrier.sip.registrar import Registrar
 from portevoix.carrier.sip.session import Means
 from portevoix.carrier.sip.wire import Health, Peer
 
+SILENT_S = 8.0
+"""How long a trunk may take to answer before it counts as dead; a later answer counts again."""
+
 
 class Watched:
     """A trunk that is answered, and kept in sight.
@@ -50,16 +53,20 @@ class Watched:
             return
         self._number += 1
         asked = time.monotonic()
+        silence = self._means.stack.after(SILENT_S, self._tell, 0, asked)
 
         def told(response: Response, _: Transaction) -> None:
+            silence.cancel()
             code = response.getSCode()[0]
-            if code < 200 or self._is_over:
-                return
-            took_ms = (time.monotonic() - asked) * 1_000
-            self._means.tell(Health(self._peer.id, 0 if is_local(response) else code, round(took_ms, 1)))
-            self._timer = self._means.stack.after(self._means.terms.options_every_s, self._ask)
+            if code >= 200 and not is_local(response):
+                self._tell(code, asked)
 
         self._means.stack.send(self._request(), told)
+        self._timer = self._means.stack.after(self._means.terms.options_every_s, self._ask)
+
+    def _tell(self, code: int, asked: float) -> None:
+        if not self._is_over:
+            self._means.tell(Health(self._peer.id, code, round((time.monotonic() - asked) * 1_000, 1)))
 
     def _request(self) -> Request:
         here, peer, host = self._means.stack.here, self._peer, wire_host(self._peer.host)

@@ -105,7 +105,6 @@ class Session:
         self._means.sources.allow(self._begin.peer.addresses)
         self._means.stack.transactions.regConsumer(self, self.dialog.call_id)
         self._send_invite()
-        self._after("trying", self._terms.trying_timeout_s, self._dead)
         self._after("ring", self._terms.ring_timeout_s, self._unanswered)
 
     def _send_invite(self) -> None:
@@ -121,6 +120,7 @@ class Session:
             headers.append(self._authorised)
         self._invite = self.dialog.request("INVITE", headers, self.local.offer())
         self._transaction = self._means.stack.send(self._invite, self._responded)
+        self._after("trying", self._terms.trying_timeout_s, self._dead)
 
     def _responded(self, response: Response, transaction: Transaction) -> None:
         if transaction is not self._transaction and transaction is not None and self.stage is not Stage.CANCELLING:
@@ -142,7 +142,8 @@ class Session:
         if code == 180 and self._rang_at is None:
             self._rang_at = time.time()
             self._means.tell(Rang(self._begin.key, self._rang_at))
-        if response.getBody() is not None and code > 100:
+        is_new = all(what != "early_media" for _, what, _ in self._trace)
+        if response.getBody() is not None and code > 100 and is_new:
             self.note("early_media", f"code={code}")
 
     def _tries_again(self, code: int, response: Response) -> bool:
