@@ -6,7 +6,8 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 from procrastinate import App
@@ -23,15 +24,13 @@ from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import Carrier, Clock, House, Policy, Signals
 from portevoix.settings import Settings
 from portevoix.store.jobs import QUEUE, open_jobs
+from portevoix.worker.cancelling import surely
 from portevoix.worker.courier import Courier
 from portevoix.worker.dialler import Dialler, Terms
 from portevoix.worker.pace import Pace
 
 #: The courier's own connections: it fetches and ends jobs beside everything else.
 COURIER_CONNECTIONS = 4
-
-#: When work that is to end is told so again, in seconds.
-CANCEL_AGAIN_S = 1.0
 
 #: How often a high velocity is looked for, in seconds.
 ALARM_S = 5.0
@@ -136,20 +135,10 @@ class Sending:
             yield sender, mailer
 
     async def run(self) -> None:
-        """Do all of it. A piece that misses its cancellation is cancelled again: a group of tasks would wait for it."""
-        work = (
-            self.follow_clocks(self._house.signals),
-            self._engines.run(),
-            self.watch_velocity(),
-            self.dial(),
-            self.deliver(),
-        )
-        tasks = [asyncio.create_task(one) for one in work]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            while pending := [task for task in tasks if not task.done()]:
-                for task in pending:
-                    task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        """Do all of it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(surely(partial(self.follow_clocks, self._house.signals)))
+            group.create_task(surely(self._engines.run))
+            group.create_task(surely(self.watch_velocity))
+            group.create_task(surely(self.dial))
+            group.create_task(surely(self.deliver))

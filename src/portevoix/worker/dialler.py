@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -15,6 +16,7 @@ from portevoix.domain.errors import DomainError
 from portevoix.domain.trunk import Engine
 from portevoix.ports import Carrier, House, Subscription
 from portevoix.service import dialling
+from portevoix.worker.cancelling import surely
 from portevoix.worker.desk import Desk
 from portevoix.worker.pace import Pace, Pacing
 
@@ -86,10 +88,10 @@ class Dialler:
 
     async def _work(self) -> None:
         async with self._house.signals.subscribe("calls") as signal, asyncio.TaskGroup() as group:
-            group.create_task(self._stay_alive())
-            group.create_task(self._desk.run())
-            group.create_task(self._sweep())
-            group.create_task(self._hear(signal))
+            group.create_task(surely(self._stay_alive))
+            group.create_task(surely(self._desk.run))
+            group.create_task(surely(self._sweep))
+            group.create_task(surely(partial(self._hear, signal)))
             try:
                 await self._dial()
             finally:
