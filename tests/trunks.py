@@ -11,7 +11,7 @@ from portevoix.domain.call import Answerer, Billing, Outcome, Report
 from portevoix.domain.dialling import Dial, Progress
 from portevoix.domain.routing import Route, Serves, route_name
 from portevoix.domain.safety import Safety
-from portevoix.domain.trunk import Engine, Server, Trunk
+from portevoix.domain.trunk import Credentials, Engine, Server, Trunk
 from portevoix.ports import Clock, House, Policy
 
 #: What an operator of a test bench sets.
@@ -25,6 +25,8 @@ def policy(safety: Safety = BENCH) -> Policy:
 
 def trunk_of(name: str = "bench", **terms: Any) -> Trunk:
     """A trunk on this machine."""
+    if terms.get("engine") is Engine.ASTERISK:
+        terms = {"credentials": Credentials("portevoix", "s3cret"), **terms}
     return Trunk(
         **{"id": 0, "name": name, "engine": Engine.SIP, "server": Server("127.0.0.1"), "calls_per_s": 1_000, **terms}
     )

@@ -14,7 +14,17 @@ from portevoix.cli.account import Phone
 from portevoix.cli.printing import json_option, print_json, print_table
 from portevoix.cli.session import on_house
 from portevoix.domain.number import Number
-from portevoix.domain.trunk import CallerId, Credentials, Engine, NumberFormat, Server, Trunk, TrunkInvalid
+from portevoix.domain.trunk import (
+    ARI_PORT,
+    SIP_PORT,
+    CallerId,
+    Credentials,
+    Engine,
+    NumberFormat,
+    Server,
+    Trunk,
+    TrunkInvalid,
+)
 from portevoix.ports import House, TrunkSight
 from portevoix.service import routing
 from portevoix.settings import Settings
@@ -32,8 +42,8 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--server", required=True, help="HOST or HOST:PORT, over UDP.")
-@click.option("--username", help="Where its operator asks for one.")
+@click.option("--server", required=True, help="HOST or HOST:PORT: of SIP over UDP, or of Asterisk's ARI over HTTP.")
+@click.option("--username", help="Where its operator asks for one; ARI's, for Asterisk.")
 @click.option("--password", help="'-' reads a line of standard input; else $PORTEVOIX_TRUNK_PASSWORD.")
 @click.option("--register", "registers", is_flag=True, help="Tell it where we are (REGISTER).")
 @click.option("--caller-id", type=Phone(), help="The number that is shown; anonymous, where none is given.")
@@ -80,7 +90,7 @@ async def add(
             id=0,
             name=name,
             engine=Engine(engine),
-            server=Server.parse(server),
+            server=Server.parse(server, ARI_PORT if engine == Engine.ASTERISK else SIP_PORT),
             credentials=_credentials(username, password),
             registers=registers,
             caller_id=CallerId(caller_id, tuple(map(_allowed, allowed)), NumberFormat(written), not no_asserted),

@@ -20,7 +20,7 @@ from portevoix.domain.money import LARGEST_MICROS
 from portevoix.domain.number import Line, Number
 from portevoix.domain.schedule import PARIS
 from portevoix.domain.tariff import LONGEST_PREFIX
-from portevoix.domain.trunk import DialTemplate, Trunk
+from portevoix.domain.trunk import DialTemplate, Engine, Trunk
 
 #: What an attempt's route is called where there was none to dial over.
 NO_ROUTE = "none"
@@ -157,6 +157,8 @@ class Route:
             raise RouteInvalid("a route's name is 1 to 64 lower-case letters, digits, points and dashes")
         if not (self.prefix.isascii() and self.prefix.isdigit() and len(self.prefix) <= LONGEST_PREFIX):
             raise RouteInvalid("a prefix is 1 to 15 digits in E.164 without the plus")
+        if self.dial.is_resource and self.trunk.engine is not Engine.ASTERISK:
+            raise RouteInvalid("a dial template that begins with TECHNOLOGY/ is for trunks of Asterisk alone")
         if not 0 <= self.priority <= 1_000 or not 1 <= self.weight <= 1_000:
             raise RouteInvalid("a priority is 0 to 1000, a weight 1 to 1000")
         if not 0 <= self.price_micros <= LARGEST_MICROS:

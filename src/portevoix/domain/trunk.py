@@ -11,11 +11,13 @@ from portevoix.domain.errors import InvalidValue
 from portevoix.domain.number import Number
 
 SIP_PORT = 5060  # RFC 3261, 19.1.2
+ARI_PORT = 8088  # as Asterisk's http.conf has it where it says nothing else
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*", re.ASCII)
 _USERNAME = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _USER = re.compile(r"[0-9A-Za-z+*#._!~'()&=$,?/-]{1,64}", re.ASCII)
+_RESOURCE = re.compile(r"[A-Z][A-Za-z0-9]{1,15}/[0-9A-Za-z+*#._!~'()&=$,?/@:-]{1,120}", re.ASCII)
 _HEADER = re.compile(r"(X-[A-Za-z0-9-]{1,40}): ?([\x20-\x7e]{1,128})", re.ASCII)
 _PLACES = re.compile(r"\{([a-z0-9]*)\}")
 
@@ -35,13 +37,13 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a trunk's requests go: a host and a UDP port."""
+    """Where a trunk's requests go: a host and a port, UDP's for SIP, TCP's for Asterisk's ARI."""
 
     host: str
     port: int = SIP_PORT
 
     @classmethod
-    def parse(cls, text: str) -> Server:
+    def parse(cls, text: str, default_port: int = SIP_PORT) -> Server:
         """Read ``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``. Raises TrunkInvalid."""
         host, port = text.strip(), ""
         if host.startswith("["):
@@ -49,7 +51,7 @@ class Server:
             port = port.removeprefix(":")
         elif host.count(":") == 1:
             host, _, port = host.partition(":")
-        number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else SIP_PORT if not port else 0
+        number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else default_port if not port else 0
         if not 1 <= number <= 65535 or not (_is_address(host) or _HOST.fullmatch(host)):
             raise TrunkInvalid(f"{text[:80]!r} is no server: HOST or HOST:PORT")
         return cls(host, number)
@@ -74,7 +76,7 @@ def _is_address(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a trunk's operator knows us by (RFC 8760 digest)."""
+    """What a trunk's operator knows us by (RFC 8760 digest), or Asterisk's ARI."""
 
     username: str
     password: str = field(repr=False)
@@ -111,7 +113,7 @@ class Target:
     """Whom an INVITE is for.
 
     Args:
-        user: the user part of its URI.
+        user: the user part of its URI; or whom Asterisk dials, ``TECHNOLOGY/RESOURCE``.
         headers: further headers of the INVITE, name and value.
     """
 
@@ -125,7 +127,8 @@ class DialTemplate:
 
     Args:
         text: a user part with ``{e164}``, ``{digits}``, ``{international}`` or ``{national}`` in it once; then
-            headers whose names begin with ``X-``, each after a semicolon.
+            headers whose names begin with ``X-``, each after a semicolon. For a trunk of Asterisk the user part may
+            also be all that Asterisk dials: ``PJSIP/{digits}@mailboxes``.
 
     Raises:
         TrunkInvalid.
@@ -136,10 +139,17 @@ class DialTemplate:
     def __post_init__(self) -> None:
         user, *headers = (part.strip() for part in self.text.split(";"))
         places = _PLACES.findall(user)
-        if len(places) != 1 or places[0] not in set(NumberFormat) or not _USER.fullmatch(_PLACES.sub("0", user)):
+        written = _PLACES.sub("0", user)
+        is_written = _USER.fullmatch(written) or _RESOURCE.fullmatch(written)
+        if len(places) != 1 or places[0] not in set(NumberFormat) or not is_written:
             raise TrunkInvalid("a dial template has one of {e164}, {digits}, {international}, {national} in it once")
         if not all(_HEADER.fullmatch(header) for header in headers):
             raise TrunkInvalid("a header of a dial template is written X-Name: value")
+
+    @property
+    def is_resource(self) -> bool:
+        """Whether it is all that Asterisk dials, rather than a user part."""
+        return _RESOURCE.fullmatch(_PLACES.sub("0", self.text.partition(";")[0].strip())) is not None
 
     def target(self, number: Number) -> Target:
         """Tell whom to call to reach a number."""
@@ -188,8 +198,9 @@ class Trunk:
 
     Args:
         id: its number in the store.
-        name: lower-case letters, digits and dashes.
-        credentials: where its operator asks for a digest.
+        name: lower-case letters, digits and dashes; for Asterisk, its PJSIP endpoint's name too.
+        server: where SIP goes; or where Asterisk's ARI answers, over HTTP.
+        credentials: where its operator asks for a digest; or ARI's. What Asterisk itself needs is its own affair.
         registers: whether it wants a REGISTER (RFC 3261, 10) to know where we are.
         calls_max: calls under way at most, over all nodes.
         calls_per_s: calls begun a second at most, over all nodes.
@@ -213,6 +224,10 @@ class Trunk:
             raise TrunkInvalid("a trunk's name is 1 to 40 lower-case letters, digits and dashes")
         if self.registers and self.credentials is None:
             raise TrunkInvalid("a trunk that registers has a username and a password")
+        if self.engine is Engine.ASTERISK and self.credentials is None:
+            raise TrunkInvalid("a trunk of Asterisk has a username and a password: those of its ARI, in ari.conf")
+        if self.engine is Engine.ASTERISK and self.registers:
+            raise TrunkInvalid("a trunk of Asterisk does not register here: Asterisk does, by its pjsip.conf")
         if not 1 <= self.calls_max <= 10_000 or not 1 <= self.calls_per_s <= 1_000:
             raise TrunkInvalid("calls_max is 1 to 10000, calls_per_s 1 to 1000")
 
