@@ -196,6 +196,14 @@ async def test_what_a_dialog_may_ask_is_answered_and_the_rest_refused(tmp_path: 
     assert report.outcome is Outcome.ANSWERED
 
 
+async def test_an_offer_that_is_asked_for_is_made_and_its_answer_taken(tmp_path: Path) -> None:
+    async with carrier() as sip, sipp("late_offer", tmp_path) as peer:
+        report = await sip.call(dial(trunk(peer.port), speech(50 * 30)), Told())
+        assert await peer.done() == ""
+    assert "hold" in [one.what for one in report.trace]
+    assert report.keys == "7"
+
+
 async def test_a_session_is_refreshed_by_us_where_that_was_agreed(tmp_path: Path) -> None:
     async with carrier() as sip, sipp("refreshed", tmp_path) as peer:
         report = await sip.call(dial(trunk(peer.port), speech(50 * 3)), Told())

@@ -45,6 +45,7 @@ COUNTED_EVERY_S = 1.0
 FAREWELL_S = 0.5
 """How long BYEs, and registrations that are taken back, are seen to when the node is gone."""
 READ_BYTES = 262_144
+MOST_FILES = 65_536
 
 
 class Line:
@@ -182,13 +183,20 @@ class Process:
         self._stack.after(FAREWELL_S if self._calls or self._watched else 0.0, self._stack.stop)
 
 
+def _raise_files() -> None:
+    """Let as many files be open as the calls of all RTP ports need: two sockets a call."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    if wanted > few:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def main() -> None:
     """Run a media process on the socket whose number is the argument."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they are the node's, which closes the line: calls get their BYE
         signal.signal(number, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two sockets a call
+    _raise_files()
     line = Line(socket.socket(fileno=int(sys.argv[1])))
     setup = line.first()
     if setup is not None:
