@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,6 +15,7 @@ from portevoix.domain.routing import Route, Serves, route_name
 from portevoix.domain.safety import Safety
 from portevoix.domain.trunk import Credentials, Engine, Server, Trunk
 from portevoix.ports import Clock, House, Policy
+from tests.parts import PATIENCE_S
 
 #: What an operator of a test bench sets.
 BENCH = Safety(fiction=True)
@@ -92,3 +95,43 @@ class Exchange:
         outcome = self._outcomes.get(dial.path.trunk.name, Outcome.ANSWERED)
         answered_at = dial.at if outcome is Outcome.ANSWERED else None
         return Report(outcome, dial.at + timedelta(seconds=6), dial.at, answered_at, Answerer.PERSON)
+
+
+class Operator(threading.Thread):
+    """A far end on this machine that gives each request of a method its response, and keeps what it was asked.
+
+    Args:
+        responses: the status lines, by method; the others are not answered.
+    """
+
+    def __init__(self, responses: dict[str, str]) -> None:
+        super().__init__(daemon=True)
+        self._responses = responses
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.server = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self.asked: list[str] = []
+        self.has_heard = threading.Event()
+
+    def run(self) -> None:
+        while True:
+            request, address = self._socket.recvfrom(65_535)
+            if not request:
+                return
+            method, *lines = request.decode().split("\r\n")
+            self.asked.append(request.decode())
+            self.has_heard.set()
+            status = self._responses.get(method.split()[0])
+            if status is not None:
+                kept = [line for line in lines if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
+                answer = "\r\n".join([f"SIP/2.0 {status}", *kept, "Content-Length: 0", "", ""])
+                self._socket.sendto(answer.encode(), address)
+
+    def __enter__(self) -> Operator:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.sendto(b"", self._socket.getsockname())
+        self.join(PATIENCE_S)
+        self._socket.close()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from portevoix.store import embedded
 from portevoix.store.migrate import migrate
 from tests.cli.commands import Commands
 from tests.parts import PATIENCE_S, portevoix
+from tests.trunks import Operator
 
 SECRET = "s3cret-of-the-trunk"
 
@@ -78,44 +77,6 @@ def test_a_trunk_is_added_listed_without_its_password_and_removed(desk: Desk, tr
         "cps": 5,
     }
     assert "already" in desk.refuse("trunk", "add", trunk, "--server", "192.0.2.1")
-
-
-class Operator(threading.Thread):
-    """A far end on this machine that gives each request of a method its response, and keeps what it was asked.
-
-    Args:
-        responses: the status lines, by method; the others are not answered.
-    """
-
-    def __init__(self, responses: dict[str, str]) -> None:
-        super().__init__(daemon=True)
-        self._responses = responses
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.server = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self.asked: list[str] = []
-
-    def run(self) -> None:
-        while True:
-            request, address = self._socket.recvfrom(65_535)
-            if not request:
-                return
-            method, *lines = request.decode().split("\r\n")
-            self.asked.append(request.decode())
-            status = self._responses.get(method.split()[0])
-            if status is not None:
-                kept = [line for line in lines if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
-                answer = "\r\n".join([f"SIP/2.0 {status}", *kept, "Content-Length: 0", "", ""])
-                self._socket.sendto(answer.encode(), address)
-
-    def __enter__(self) -> Operator:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.sendto(b"", self._socket.getsockname())
-        self.join(PATIENCE_S)
-        self._socket.close()
 
 
 @contextmanager
