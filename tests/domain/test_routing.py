@@ -11,7 +11,9 @@ import pytest
 from portevoix.domain.campaign import Kind
 from portevoix.domain.number import Number
 from portevoix.domain.routing import Choice, Heard, Hours, Route, RouteInvalid, Serves, choose, heard_of, route_name
+from portevoix.domain.safety import Safety
 from portevoix.domain.trunk import Server
+from portevoix.service.routing import TableOfRoutes
 from tests.trunks import route_of, trunk_of
 
 NOW = datetime(2026, 1, 13, 11, 35, tzinfo=UTC)  # a Tuesday, 12:35 in Paris
@@ -61,6 +63,14 @@ def test_equals_are_drawn_by_their_weights_and_a_call_is_drawn_alike_each_time()
     assert drawn["alpha-33"] / drawn["beta-33"] == pytest.approx(3, rel=0.15)
     assert all(names(chosen(*routes)) == names(chosen(*reversed(routes))) for _ in range(10))
     assert set(names(chosen(*routes))) == {"alpha-33", "beta-33"}
+
+
+def test_the_trunk_that_is_guessed_for_a_call_is_the_first_that_it_is_called_over() -> None:
+    routes = [route_of(ALPHA, weight=300), route_of(BETA), route_of(GAMMA, "336", serves=Serves.DEPOSIT)]
+    table = TableOfRoutes(routes, Safety(fiction=True), Kind.VOICE, NOW)
+    for call in range(100):
+        (first, *_) = chosen(*routes, draw=f"c-{call}").candidates
+        assert table.trunk_of(MOBILE, f"c-{call}") == first.route.trunk.id
 
 
 def test_what_was_tried_is_left_out_by_its_name_wherever_it_stands() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from portevoix import bootstrap
+from portevoix.bootstrap import trunks
 from portevoix.bootstrap.trunks import Engines, OnHealth
 from portevoix.carrier.simulator import SimulatedTime, Simulator
 from portevoix.domain.call import CallState, Outcome
@@ -198,9 +199,9 @@ class ToldTrunks(PostgresTrunks):
 async def test_one_process_of_a_node_makes_the_carrier_once_there_is_a_trunk(
     opened: bootstrap.Opened, data_folder: Path
 ) -> None:
-    trunks = ToldTrunks(opened.database, opened.house.clock)
-    trunks.told = asyncio.Queue()
-    house = replace(opened.house, trunks=trunks)
+    store = ToldTrunks(opened.database, opened.house.clock)
+    store.told = asyncio.Queue()
+    house = replace(opened.house, trunks=store)
     made: asyncio.Queue[Watching] = asyncio.Queue()
 
     @asynccontextmanager
@@ -221,9 +222,33 @@ async def test_one_process_of_a_node_makes_the_carrier_once_there_is_a_trunk(
             assert (made.empty(), sorted(len(one.carriers) for one in engines)) == (True, [0, 1])
             for is_reachable in (False, True):
                 carrier.on_health(trunk.id, is_reachable)
-                assert await trunks.told.get() is is_reachable
-                assert ((await trunks.all())[0].down_until is None) is is_reachable
+                assert await store.told.get() is is_reachable
+                assert ((await store.all())[0].down_until is None) is is_reachable
     finally:
         for one in running:
             one.cancel()
         await asyncio.wait(running)
+
+
+async def test_a_carrier_that_could_not_be_made_is_made_the_next_time(
+    opened: bootstrap.Opened, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunks, "LOOK_S", 0.001)
+    tries, made = 0, asyncio.Event()
+
+    @asynccontextmanager
+    async def make(trunks: Sequence[Trunk], on_health: OnHealth) -> AsyncIterator[Watching]:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise OSError("there is no way to any trunk")
+        made.set()
+        yield Watching(opened.house, on_health)
+
+    await add_trunk(opened.house)
+    running = asyncio.create_task(Engines(opened.house, data_folder, {Engine.SIP: make}).run())
+    try:
+        await asyncio.wait_for(made.wait(), PATIENCE_S)
+    finally:
+        running.cancel()
+        await asyncio.wait({running})

@@ -113,6 +113,8 @@ class Sending:
                 await self._house.trunks.forget()
             except DomainError as error:
                 log.warning("velocity_unwatched", error=error.message)
+            except Exception:
+                log.exception("velocity_unwatched")
             await asyncio.sleep(ALARM_S)
 
     async def deliver(self) -> None:

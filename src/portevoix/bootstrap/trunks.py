@@ -65,6 +65,7 @@ class Engines:
         self._makers = makers
         self._said: dict[int, bool] = {}
         self._news = asyncio.Event()
+        self._taken: set[Engine] = set()
         self.carriers: dict[Engine, TrunkCarrier] = {}
 
     async def run(self) -> None:
@@ -78,6 +79,7 @@ class Engines:
                             await self._news.wait()
             finally:
                 self.carriers.clear()
+                self._taken.clear()
 
     async def _attempt(self, stack: AsyncExitStack) -> None:
         """Do what there is to do; what cannot be done now is done the next time."""
@@ -86,6 +88,8 @@ class Engines:
             await self._look(stack)
         except (DomainError, OSError) as problem:
             log.warning("trunks_wait", error=str(problem))
+        except Exception:
+            log.exception("trunks_failed")
 
     async def _look(self, stack: AsyncExitStack) -> None:
         """Make the carriers that trunks want, and tell them which trunks there are."""
@@ -101,6 +105,8 @@ class Engines:
 
     def _take(self, engine: Engine, stack: AsyncExitStack) -> bool:
         """Be the process of this node that has an engine; the lock goes with the process, however it ends."""
+        if engine in self._taken:
+            return True
         self._data.mkdir(parents=True, exist_ok=True)
         lock = os.open(self._data / f"{engine}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -109,6 +115,7 @@ class Engines:
             os.close(lock)
             return False
         stack.callback(os.close, lock)
+        self._taken.add(engine)
         return True
 
     def _on_health(self, trunk_id: int, is_reachable: bool) -> None:

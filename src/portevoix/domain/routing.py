@@ -253,6 +253,11 @@ def choose(
     return Choice(candidates, tuple(passed_over))
 
 
+def drawn(equals: Sequence[Route], draw: str) -> Route:
+    """Draw one of equals, as ``choose`` puts it first."""
+    return next(_drawn(list(equals), draw))
+
+
 def _fault(route: Route, number: Number, kind: Kind, at: datetime, tried: Collection[str]) -> PassedOver | None:
     if not route.serves.takes(kind, number.line):
         line = " for mobiles" if route.serves is Serves.BOTH else ""

@@ -13,7 +13,7 @@ from portevoix.domain.dialling import Claimed, Filed, Wait
 from portevoix.domain.errors import DomainError, NotFound
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
-from portevoix.domain.routing import NO_ROUTE, RESTING, Choice, NoDepositRoute, NoRoute, Route, choose, heard_of
+from portevoix.domain.routing import NO_ROUTE, RESTING, Choice, NoDepositRoute, NoRoute, Route, choose, drawn, heard_of
 from portevoix.domain.safety import NotAllowed, Safety, check_caps, uses
 from portevoix.domain.trunk import Engine, Path, Trunk
 from portevoix.ports import House
@@ -39,25 +39,29 @@ class TableOfRoutes:
         self._at = at
         self._longest = max((len(route.prefix) for route in routes), default=0)
         self._faults: dict[tuple[object, ...], DomainError | None] = {}
+        self._first: dict[tuple[object, ...], list[Route]] = {}
 
     def fault(self, number: Number) -> DomainError | None:
         """Tell why a number cannot be called over any trunk."""
         reason = self._safety.fault(number)
         if reason is not None:
             return NotAllowed(reason)
-        alike = (number.digits[: self._longest], number.line, number.is_fiction)
-        if alike not in self._faults:
-            self._faults[alike] = self._route_fault(self.choice(number, ""))
-        return self._faults[alike]
-
-    def choice(self, number: Number, draw: str) -> Choice:
-        """Choose the routes to a number."""
-        return choose(self._routes, number, self._kind, self._at, draw=draw)
+        return self._faults[self._look(number)]
 
     def trunk_of(self, number: Number, draw: str) -> int:
         """Guess which trunk a call will take, by its number; 0 where nothing is open yet."""
-        found = self.choice(number, draw).candidates
-        return found[0].route.trunk.id if found else 0
+        first = self._first[self._look(number)]
+        return drawn(first, draw).trunk.id if first else 0
+
+    def _look(self, number: Number) -> tuple[object, ...]:
+        """Choose the routes to a number, once for all that are like it; returns what they have in common."""
+        alike = (number.digits[: self._longest], number.line, number.is_fiction)
+        if alike not in self._faults:
+            choice = choose(self._routes, number, self._kind, self._at, draw="")
+            found = [one.route for one in choice.candidates]
+            self._faults[alike] = self._route_fault(choice)
+            self._first[alike] = [one for one in found if one.rank == found[0].rank]
+        return alike
 
     def _route_fault(self, choice: Choice) -> DomainError | None:
         if choice.is_served:
