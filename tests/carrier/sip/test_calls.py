@@ -69,7 +69,7 @@ async def test_a_refusal_ends_as_what_it_means(tmp_path: Path, scenario: str, ou
     assert report.answered_at is None
 
 
-@pytest.mark.parametrize("scenario", ["auth", "auth_sha256"])
+@pytest.mark.parametrize("scenario", ["auth", "auth_sha256", "auth_stale"])
 async def test_a_trunk_that_asks_for_a_digest_gets_the_right_one(tmp_path: Path, scenario: str) -> None:
     async with carrier() as sip, sipp(scenario, tmp_path) as peer:
         report = await sip.call(dial(trunk(peer.port, credentials=CREDENTIALS)), Told())
@@ -147,6 +147,14 @@ async def test_early_media_is_noted_and_is_no_answer(tmp_path: Path) -> None:
     early = next(one for one in report.trace if one.what == "early_media")
     assert early.at < report.answered_at
     assert far.heard().startswith(speech(5))  # nothing was sent before the answer
+
+
+async def test_an_answer_that_says_nothing_of_media_means_those_of_the_183(tmp_path: Path) -> None:
+    async with carrier() as sip, tape() as far, sipp("early_answer", tmp_path, media=far.port) as peer:
+        report = await sip.call(dial(trunk(peer.port), speech(5)), Told())
+        assert await peer.done() == ""
+    assert report.outcome is Outcome.ANSWERED
+    assert far.heard().startswith(speech(5))
 
 
 async def test_a_person_who_hangs_up_has_answered(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class SipCarrier:
                 caller=path.caller,
                 is_asserted=path.trunk.caller_id.is_asserted,
                 sha256=dial.audio.sha256,
-                mode=_mode(dial),
+                mode=mode_of(dial),
                 longest_s=dial.longest_s,
             )
             ended = await self.supervisor.call(begin, dial.audio.alaw, _teller(dial, progress))
@@ -138,7 +138,7 @@ class SipCarrier:
         return addresses
 
 
-def _mode(dial: Dial) -> Mode:
+def mode_of(dial: Dial) -> Mode:
     """Tell what is done with the answer: a route takes deposits to mobiles only where it leads to their mailboxes."""
     deposits = dial.kind is Kind.DEPOSIT
     return Mode(deposits, is_mailbox=deposits and dial.number.line is Line.MOBILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from portevoix.carrier.sip.wire import Peer
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, INFO, OPTIONS"
 """What we take in a dialog; REFER is refused by 603, everything else by 405 or 501."""
+
+_STALE = re.compile(r'\bstale\s*=\s*"?true\b', re.IGNORECASE)
 
 Headers = Sequence[tuple[str, str]]
 
@@ -149,6 +152,12 @@ class Dialog:
             named.append(("Contact", self.contact))
         extend(answer, named, body)
         return answer
+
+
+def is_stale(response: Response) -> bool:
+    """Tell whether a challenge comes because the nonce before it was too old (RFC 7616, 3.3)."""
+    challenges = [*response.getHFs("www-authenticate"), *response.getHFs("proxy-authenticate")]
+    return any(_STALE.search(str(one)) for one in challenges)
 
 
 def authorise(request: Request, response: Response, peer: Peer) -> tuple[str, str] | None:

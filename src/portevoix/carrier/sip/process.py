@@ -35,7 +35,7 @@ from portevoix.carrier.sip.wire import (
     Unwatch,
     Watch,
     pack,
-    to_process,
+    read_to_process,
 )
 from portevoix.domain.call import Outcome
 
@@ -66,7 +66,7 @@ class Line:
             data = self._socket.recv(READ_BYTES)
         except OSError:
             return None
-        return [to_process.decode(body) for body in self._frames.feed(data)] if data else None
+        return [read_to_process(body) for body in self._frames.feed(data)] if data else None
 
     def first(self) -> Setup | None:
         """Wait for the set-up, which is all that is said before we are ready."""

@@ -17,7 +17,7 @@ from portevoix.carrier.sip.compat import (
     wire_host,
     write,
 )
-from portevoix.carrier.sip.dialog import authorise
+from portevoix.carrier.sip.dialog import authorise, is_stale
 from portevoix.carrier.sip.wire import FromProcess, Peer, Registration
 
 FAILED_S = 30.0
@@ -64,7 +64,7 @@ class Registrar:
             code, reason = response.getSCode()
             if code < 200:
                 return
-            if code in (401, 407) and (authorised is None or _is_stale(response)):
+            if code in (401, 407) and (authorised is None or is_stale(response)):
                 answer = authorise(request, response, self._peer)
                 if answer is not None:
                     self._send(expires_s, answer)
@@ -99,11 +99,6 @@ class Registrar:
         if authorised is not None:
             lines.append(": ".join(authorised))
         return write(lines, (wire_host(peer.addresses[0]), peer.port))
-
-
-def _is_stale(response: Response) -> bool:
-    named = [*response.getHFs("www-authenticate"), *response.getHFs("proxy-authenticate")]
-    return any("stale=true" in str(one).lower() for one in named)
 
 
 def _granted_s(response: Response, asked_s: int) -> int:

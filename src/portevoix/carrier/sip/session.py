@@ -12,7 +12,7 @@ from portevoix.audio.answering.heard import Heard
 from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step
 from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
 from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
-from portevoix.carrier.sip.dialog import Dialog, Identity, authorise
+from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, is_stale
 from portevoix.carrier.sip.ear import Ear, Listening
 from portevoix.carrier.sip.indialog import InDialog
 from portevoix.carrier.sip.redirect import Redirects
@@ -28,6 +28,8 @@ from portevoix.domain.call import Answerer, Outcome
 LINGER_S = 32.0
 """How long a dialog that is over still answers (RFC 3261, 17: 64 times T1)."""
 MOST_TRACE = 64
+MOST_CHALLENGES = 3
+"""A server's and a proxy's, and one whose nonce was too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ class Session:
         self._timers: dict[str, Timer] = {}
         self._session_s = means.terms.session_s
         self._min_s = 90
-        self._credentials = 0
-        self._authorised: tuple[str, str] | None = None
+        self._challenges = 0
+        self._authorised: dict[str, str] = {}
+        self._early: str | None = None
         self._rang_at: float | None = None
         self._answered_at: float | None = None
         self._trace: list[tuple[float, str, str]] = []
@@ -115,9 +118,8 @@ class Session:
             ("Supported", "timer"),
             ("Session-Expires", str(self._session_s)),
             ("Min-SE", str(self._min_s)),
+            *self._authorised.items(),
         ]
-        if self._authorised is not None:
-            headers.append(self._authorised)
         self._invite = self.dialog.request("INVITE", headers, self.local.offer())
         self._transaction = self._means.stack.send(self._invite, self._responded)
         self._after("trying", self._terms.trying_timeout_s, self._dead)
@@ -142,19 +144,19 @@ class Session:
         if code == 180 and self._rang_at is None:
             self._rang_at = time.time()
             self._means.tell(Rang(self._begin.key, self._rang_at))
-        is_new = all(what != "early_media" for _, what, _ in self._trace)
-        if response.getBody() is not None and code > 100 and is_new:
-            self.note("early_media", f"code={code}")
+        if response.getBody() is not None and code > 100:
+            if self._early is None:
+                self.note("early_media", f"code={code}")
+            self._early = str(response.getBody())
 
     def _tries_again(self, code: int, response: Response) -> bool:
         """Send the INVITE again where a refusal says how: with credentials, a longer session, to another place."""
-        if code in (401, 407) and self._credentials < 2:
-            is_stale = "stale=true" in str(response.getHFBodys(_challenge(code))).lower()
+        if code in (401, 407) and self._challenges < MOST_CHALLENGES:
             authorised = authorise(self._invite, response, self._begin.peer)
-            if authorised is None or (self._credentials and not is_stale):
+            if authorised is None or (authorised[0] in self._authorised and not is_stale(response)):
                 return False
-            self._credentials += 1
-            self._authorised = authorised
+            self._challenges += 1
+            self._authorised |= [authorised]
         elif code == 422 and response.countHFs("min-se") and self._min_s == 90:
             least = str(response.getHFBody("min-se")).partition(";")[0].strip()
             self._min_s = int(least) if least.isdecimal() and len(least) < 6 else 90
@@ -168,7 +170,7 @@ class Session:
             self.note("redirect", f"code={code} to={place.target}")
             self.dialog.redirect(place.target, place.address, place.port)
             self._means.sources.allow([place.address])
-            self._authorised = None
+            self._authorised.clear()
         else:
             return False
         self._send_invite()
@@ -217,7 +219,8 @@ class Session:
         try:
             if not self.dialog.is_established:
                 raise SdpRefused("the answer bears no tag")
-            media = parse("" if response.getBody() is None else str(response.getBody()))
+            # Some gateways describe their media in the 183 alone.
+            media = parse((self._early or "") if response.getBody() is None else str(response.getBody()))
         except SdpRefused as error:
             self.note("no_media", str(error))
             self._bye()
@@ -382,7 +385,7 @@ class Session:
         """Answer a request of this call."""
         return self._indialog.answer(request, transaction)
 
-    # -- small things
+    # -- odds and ends
 
     def note(self, what: str, detail: str = "") -> None:
         """Keep something for the call's timeline."""
@@ -403,7 +406,3 @@ class Session:
         timer = self._timers.pop(name, None)
         if timer is not None:
             timer.cancel()
-
-
-def _challenge(code: int) -> str:
-    return "proxy-authenticate" if code == 407 else "www-authenticate"

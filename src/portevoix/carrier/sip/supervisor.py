@@ -36,8 +36,8 @@ from portevoix.carrier.sip.wire import (
     ToProcess,
     Unwatch,
     Watch,
-    from_process,
     pack,
+    read_from_process,
 )
 from portevoix.domain.call import Outcome
 
@@ -140,7 +140,7 @@ class _Process:
         data = await self._reader.read(READ_BYTES)
         if not data:
             raise EOFError
-        return [from_process.decode(body) for body in self._frames.feed(data)]
+        return [read_from_process(body) for body in self._frames.feed(data)]
 
     def begin(self, begin: Begin, alaw: bytes, call: _Call) -> None:
         """Have it make a call; what the call plays is sent along where no other plays it."""

@@ -195,14 +195,30 @@ ToProcess = Setup | Sound | Forget | Watch | Unwatch | Begin | HangUp
 FromProcess = Ready | Rang | Answered | Ended | Registration | Health | Counted
 
 _encoder = msgspec.msgpack.Encoder()
-to_process = msgspec.msgpack.Decoder(ToProcess)
-from_process = msgspec.msgpack.Decoder(FromProcess)
+_to_process = msgspec.msgpack.Decoder(ToProcess)
+_from_process = msgspec.msgpack.Decoder(FromProcess)
 
 
 def pack(message: ToProcess | FromProcess) -> bytes:
     """Write a message with its length."""
     body = _encoder.encode(message)
     return LENGTH.pack(len(body)) + body
+
+
+def read_to_process(body: bytes) -> ToProcess:
+    """Read what a node said. Raises WireBroken."""
+    try:
+        return _to_process.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireBroken(str(error)) from error
+
+
+def read_from_process(body: bytes) -> FromProcess:
+    """Read what a process said. Raises WireBroken."""
+    try:
+        return _from_process.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireBroken(str(error)) from error
 
 
 class Frames:
