@@ -195,8 +195,8 @@ ToProcess = Setup | Sound | Forget | Watch | Unwatch | Begin | HangUp
 FromProcess = Ready | Rang | Answered | Ended | Registration | Health | Counted
 
 _encoder = msgspec.msgpack.Encoder()
-_to_process = msgspec.msgpack.Decoder(ToProcess)
-_from_process = msgspec.msgpack.Decoder(FromProcess)
+_to_process: msgspec.msgpack.Decoder[ToProcess] = msgspec.msgpack.Decoder(ToProcess)
+_from_process: msgspec.msgpack.Decoder[FromProcess] = msgspec.msgpack.Decoder(FromProcess)
 
 
 def pack(message: ToProcess | FromProcess) -> bytes:
