@@ -135,15 +135,17 @@ class Sipp:
 
 
 @asynccontextmanager
-async def sipp(scenario: str, folder: Path, *arguments: str, calls: int = 1, media: int = 9) -> AsyncIterator[Sipp]:
-    """Run SIPp on a free port of the loopback.
+async def sipp(
+    scenario: str, folder: Path, *arguments: str, calls: int = 1, media: int = 9, port: int | None = None
+) -> AsyncIterator[Sipp]:
+    """Run SIPp on a port of the loopback, a free one where none is given.
 
     Args:
         folder: for its logs.
         calls: after how many it ends.
         media: where its descriptions say that media go.
     """
-    port = free_udp_port()
+    port = port or free_udp_port()
     process = await asyncio.create_subprocess_exec(
         *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", HERE, "-p", str(port), "-m", str(calls)),
         *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.err"), "-trace_msg"),
