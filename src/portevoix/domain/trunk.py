@@ -120,6 +120,11 @@ class Target:
     user: str
     headers: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_resource(self) -> bool:
+        """Whether it is all that Asterisk dials, rather than a user part."""
+        return _RESOURCE.fullmatch(self.user) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class DialTemplate:
@@ -149,7 +154,7 @@ class DialTemplate:
     @property
     def is_resource(self) -> bool:
         """Whether it is all that Asterisk dials, rather than a user part."""
-        return _RESOURCE.fullmatch(_PLACES.sub("0", self.text.partition(";")[0].strip())) is not None
+        return Target(_PLACES.sub("0", self.text.partition(";")[0].strip())).is_resource
 
     def target(self, number: Number) -> Target:
         """Tell whom to call to reach a number."""
