@@ -24,8 +24,6 @@ _PCM_OF = alaw_decode(bytes(range(256)))
 _FULL_SCALE = 32_768.0**2
 _NOTHING = 1e-10  # -100 dBFS
 _SOFTEST_TONE_DBFS = -47.0
-_TONAL_FRAMES = 3
-"""As many in a row may be a tone's beginning, which is no word."""
 
 
 class Analyser:
@@ -80,8 +78,7 @@ class Analyser:
         if self._tracker.is_steady:
             word = self._words.hear_tone(self._at_ms)
         else:
-            is_tonal = self._tracker.frames >= _TONAL_FRAMES
-            word = self._words.hear(self._at_ms, is_voice=is_voice, is_tonal=is_tonal)
+            word = self._words.hear(self._at_ms, is_voice=is_voice)
         heard: list[Heard] = [] if word is None else [word]
         if signal is not None:
             heard += self._deciding.hear_signal(self._at_ms, signal)

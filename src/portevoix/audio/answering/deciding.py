@@ -106,7 +106,8 @@ class Deciding:
         """Whether a machine shows itself after what a person could have said, or there was time enough for it."""
         if (why := self._speaks_like_a_machine()) is not None:
             return Decided(at_ms, Decision.MACHINE, why, _LATE_MACHINE, is_final=True)
-        if at_ms >= person.at_ms + self._terms.listening_on_ms:
+        is_speaking = self._words.phrase_words > 0
+        if at_ms >= person.at_ms + self._terms.listening_on_ms and not is_speaking:
             return replace(person, at_ms=at_ms, is_final=True)
         return None
 

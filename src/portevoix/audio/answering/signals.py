@@ -22,7 +22,7 @@ _SAME_HZ = 20.0
 _SIT_HZ = (950.0, 1_400.0, 1_800.0)
 _SIT_TOLERANCE_HZ = 60.0
 _SIT_TONE_MS = (200, 480)
-_SIT_GAP_MS = 100
+_SIT_GAP_MS = 80
 
 # ITU-T T.30, 4.3.3.1: CED is 2,100 ± 15 Hz for 2.6 to 4 s. ITU-T V.8: in ANSam its phase is reversed every 450 ms.
 _CED_HZ = (2_070.0, 2_130.0)

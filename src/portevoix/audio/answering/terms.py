@@ -30,7 +30,8 @@ class Terms:
         max_words: more in one greeting are a machine's (Asterisk: maximum_number_of_words).
         between_phrases_ms: a silence that ends a greeting's count of voice and words, so that "allô?", said three
             times, is no long greeting.
-        listening_on_ms: how long a person is still taken for a machine if one shows itself.
+        listening_on_ms: how long a person is still taken for a machine if one shows itself; longer while something is
+            being said.
         end_silence_ms: so long a silence after a machine's greeting: there will be no beep.
         min_beep_ms, max_beep_ms: a beep's length.
         after_beep_silence_ms: a tone is a beep only when so long a silence follows.

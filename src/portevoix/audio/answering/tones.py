@@ -19,6 +19,8 @@ _FEWEST_FRAMES = 3
 class Tone:
     """A tone that was heard.
 
+    Its ends are known to 20 ms: a window that is half silence may be pure, or not.
+
     Args:
         level_dbfs: of its loudest 20 ms.
     """
@@ -87,7 +89,7 @@ class ToneTracker:
 
     def _grow(self, at_ms: int, frequency_hz: float, level_dbfs: float) -> None:
         if not self.frames:
-            self._start_ms, self._frequency_hz = at_ms - _WINDOW_MS, frequency_hz
+            self._start_ms, self._frequency_hz = max(0, at_ms - _WINDOW_MS), frequency_hz
         self.frames += 1
         self._gap = 0
         self._frequency_hz += (frequency_hz - self._frequency_hz) / min(self.frames, _SETTLED_FRAMES)

@@ -35,18 +35,14 @@ class Words:
         self.start_ms: int | None = None
         self.end_ms = 0
 
-    def hear(self, at_ms: int, *, is_voice: bool, is_tonal: bool) -> Word | None:
+    def hear(self, at_ms: int, *, is_voice: bool) -> Word | None:
         """Take 20 ms; returns a word that has ended.
 
         Args:
             at_ms: their end.
-            is_tonal: whether they may be a tone's: as a vowel may in the middle of a word, which does not begin so.
         """
-        if is_voice and not is_tonal:
+        if is_voice:
             self._voice(at_ms)
-            return None
-        if is_voice and self._in_word:
-            self._go_on(at_ms)
             return None
         self._gap_ms += FRAME_MS
         self.silent_ms += FRAME_MS
@@ -62,27 +58,25 @@ class Words:
 
     def hear_tone(self, at_ms: int) -> Word | None:
         """Take 20 ms of a tone, which is neither a word nor silence; returns a word that has ended."""
-        ended = self.hear(at_ms, is_voice=False, is_tonal=True)
+        ended = self.hear(at_ms, is_voice=False)
         self.silent_ms = 0
         return ended
 
     def _voice(self, at_ms: int) -> None:
         if not self._run_ms:
             self._run_start_ms = at_ms - FRAME_MS
+        if self.phrase_ms and self._gap_ms <= _BRIDGED_MS:
+            self.phrase_ms += self._gap_ms
+        self._gap_ms = 0
         self._run_ms += FRAME_MS
-        if self._run_ms >= self._terms.min_word_ms and not self._in_word:
+        self.phrase_ms += FRAME_MS
+        if self._run_ms < self._terms.min_word_ms:
+            return
+        if not self._in_word:
             self._in_word = True
             self.count += 1
             self.phrase_words += 1
             if self.start_ms is None:
                 self.start_ms = self._run_start_ms
-        self._go_on(at_ms)
-
-    def _go_on(self, at_ms: int) -> None:
-        if self.phrase_ms and self._gap_ms <= _BRIDGED_MS:
-            self.phrase_ms += self._gap_ms
-        self._gap_ms = 0
-        self.phrase_ms += FRAME_MS
-        if self._in_word:
-            self.silent_ms = 0
-            self.end_ms = at_ms
+        self.silent_ms = 0
+        self.end_ms = at_ms
