@@ -100,6 +100,16 @@ def test_a_route_takes_what_it_is_for(serves: Serves, kind: Kind, number: Number
     assert choice.lacks_deposit is (kind is Kind.DEPOSIT and not is_taken)
 
 
+def test_on_equal_terms_a_landlines_deposit_takes_the_route_that_rings_it() -> None:
+    rings, voicemail = route_of(BETA), route_of(ALPHA, serves=Serves.DEPOSIT)
+    for call in range(20):
+        choice = chosen(voicemail, rings, kind=Kind.DEPOSIT, number=LANDLINE, draw=f"c-{call}")
+        assert names(choice) == ["beta-33", "alpha-33-deposit"]
+    assert choice.candidates[1].reason == "it is for deposits alone"
+    sooner = replace(voicemail, priority=1)
+    assert names(chosen(sooner, rings, kind=Kind.DEPOSIT, number=LANDLINE))[0] == "alpha-33-deposit"
+
+
 def test_without_a_route_there_is_no_lack_of_deposits_in_particular() -> None:
     choice = chosen(route_of(ALPHA, "44"), kind=Kind.DEPOSIT)
     assert (choice.is_served, choice.lacks_deposit) == (False, False)

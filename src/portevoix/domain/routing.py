@@ -165,9 +165,13 @@ class Route:
             raise RouteInvalid("a price is from 0 to 1000000000 euros")
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """What orders it among the routes to a number, the least first."""
-        return -len(self.prefix), self.price_micros, self.priority
+    def rank(self) -> tuple[int, int, int, bool]:
+        """What orders it among the routes to a number, the least first.
+
+        At the end, one for deposits alone: its dial template may be of a mobile carrier's voicemail, which is no way to
+        a landline that another route leads to.
+        """
+        return -len(self.prefix), self.price_micros, self.priority, self.serves is Serves.DEPOSIT
 
     def is_down(self, at: datetime) -> bool:
         """Tell whether it is not to be tried yet, since it failed."""
@@ -299,6 +303,8 @@ def _reason(route: Route, before: Route | None) -> str:
         return "it costs more"
     if route.priority > before.priority:
         return f"its priority {route.priority} comes later"
+    if route.serves is not before.serves and route.serves is Serves.DEPOSIT:
+        return "it is for deposits alone"
     return f"drawn by its weight {route.weight}"
 
 
