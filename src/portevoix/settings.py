@@ -116,6 +116,10 @@ class Settings:
         About("", "the same towards numbers that begin with a prefix: `44=200/50 1=20/off`"),
     ]
     alarm_calls: Annotated[int, About("2000", "calls of one account within an hour that raise an alarm")]
+    asterisk_sounds: Annotated[
+        str | None,
+        About("", "where messages are laid for Asterisk to play: a folder, or `HERE:THERE` as Asterisk sees it"),
+    ]
     trunk_fiction: Annotated[
         bool, About("no", "whether trunks on this machine take numbers of fiction: for a test bench alone")
     ]
@@ -231,6 +235,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _folders(text: str) -> str:
+    folders = text.split(":")
+    if len(folders) > 2 or not all(folder.startswith("/") for folder in folders):
+        raise InvalidValue(f"a folder from the root on, or two with a colon between, not {text[:40]!r}")
+    return text
+
+
 def _ports(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
     ports = _number(1024, 65534, first), _number(1025, 65535, last)
@@ -282,6 +293,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "account_cap": parse_cap,
     "prefix_caps": parse_prefix_caps,
     "alarm_calls": lambda text: _number(1, 10**9, text),
+    "asterisk_sounds": lambda text: _folders(text) if text else None,
     "trunk_fiction": lambda text: _yes(text),
     "simulator_speed": lambda text: None if text == "max" else _number(1, 10**6, text),
     "simulator_seed": lambda text: _number(0, 10**18, text),

@@ -140,7 +140,15 @@ def makers_of(settings: Settings, clock: Clock, on_counted: OnCounted) -> Mappin
     def sip(trunks: Sequence[Trunk], on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
         return _sip(settings, clock, trunks, on_health, on_counted)
 
-    return {Engine.SIP: sip}
+    def asterisk(trunks: Sequence[Trunk], on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
+        from portevoix.bootstrap.asterisk import open_asterisk
+
+        return open_asterisk(settings, clock, on_health)
+
+    makers: dict[Engine, Maker] = {Engine.SIP: sip}
+    if settings.asterisk_sounds is not None:  # without, its calls wait, as the check of a trunk says
+        makers[Engine.ASTERISK] = asterisk
+    return makers
 
 
 @asynccontextmanager
@@ -211,7 +219,9 @@ class Checked:
         options: the response code to an OPTIONS, 0 for none within its time; ``None`` where none was sent.
         round_trip_ms: until that.
         registration: likewise of a REGISTER, where it wants one.
-        reason: what that says in words.
+        reason: what that says in words; or why Asterisk does not answer.
+        asterisk: the version that answers, empty for none; ``None`` for a trunk of the SIP engine.
+        endpoint: how Asterisk's endpoint of the trunk's name fares: ``online``, ``offline``, ``unknown``, ``missing``.
     """
 
     is_found: bool
@@ -219,6 +229,8 @@ class Checked:
     round_trip_ms: float | None = None
     registration: int | None = None
     reason: str | None = None
+    asterisk: str | None = None
+    endpoint: str | None = None
 
 
 async def check_trunk(settings: Settings, clock: Clock, trunk: Trunk, limit_s: float = CHECK_S) -> Checked:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from portevoix.bootstrap import SystemClock
+from portevoix.bootstrap.asterisk import check_asterisk
 from portevoix.bootstrap.trunks import Checked, check_trunk
 from portevoix.cli.account import Phone
 from portevoix.cli.printing import json_option, print_json, print_table
@@ -157,9 +158,9 @@ async def check(house: House, name: str, as_json: bool) -> None:
 
 
 async def _ask(trunk: Trunk) -> Checked:
-    if trunk.engine is not Engine.SIP:
-        return Checked(is_found=True)
     try:
+        if trunk.engine is Engine.ASTERISK:
+            return await check_asterisk(trunk)
         return await check_trunk(Settings.read(os.environ), SystemClock(), trunk)
     except OSError:
         return Checked(is_found=False)
@@ -170,6 +171,10 @@ def _faults(answered: Checked) -> list[str]:
     if not answered.is_found:
         return ["its host has no address, or there is no way there"]
     said = []
+    if answered.asterisk == "":
+        said.append(f"its Asterisk does not answer: {answered.reason}")
+    if answered.endpoint == "offline":
+        said.append("Asterisk holds the endpoint of its name for offline")
     if answered.options == 0:
         said.append("it does not answer: is that its address, does its firewall know us, does ours let UDP through?")
     if answered.registration == 0:
@@ -183,6 +188,10 @@ def _answers(answered: Checked) -> list[str]:
     said = _faults(answered)
     if answered.options:
         said.append(f"it answers: {answered.options} to an OPTIONS, after {answered.round_trip_ms} ms")
+    if answered.asterisk:
+        said.append(f"Asterisk {answered.asterisk} answers; its endpoint of that name is {answered.endpoint}")
+    if answered.endpoint == "missing":
+        said.append("Asterisk has no PJSIP endpoint of its name: its routes need a --dial TECHNOLOGY/RESOURCE each")
     if answered.registration is not None and 200 <= answered.registration < 300:
         said.append("it knows where we are")
     return said
@@ -192,7 +201,8 @@ def _remarks(trunk: Trunk) -> list[str]:
     """Say what somebody who sets it up would want to know."""
     said = []
     if trunk.engine is Engine.ASTERISK:
-        said.append("this version has no Asterisk engine yet: its calls wait")
+        if Settings.read(os.environ).asterisk_sounds is None:
+            said.append("calls over it wait: the server's PORTEVOIX_ASTERISK_SOUNDS is to name a folder")
     else:
         said.append("SIP goes over UDP; for TCP, TLS, SRTP or SRV put Asterisk or a proxy in front")
     if trunk.caller_id.number is None:

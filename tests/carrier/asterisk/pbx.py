@@ -61,7 +61,7 @@ class Pbx:
             stderr=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(PATIENCE_S):
-            while "PJSIP" not in await self.ask("endpoints/PJSIP/far"):  # no event tells of it
+            while "PJSIP" not in await self.ask("endpoints/PJSIP/far"):  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
@@ -80,7 +80,7 @@ class Pbx:
     async def is_quiet(self) -> None:
         """Wait until it has no channel and no bridge any more."""
         async with asyncio.timeout(PATIENCE_S):
-            while [await self.ask(path) for path in ("channels", "bridges")] != ["[]", "[]"]:
+            while [await self.ask(path) for path in ("channels", "bridges")] != ["[]", "[]"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     def terms(self, **changed: Any) -> AsteriskTerms:

@@ -198,6 +198,8 @@ class Call:
         await self._follow(self._plan.answered())
         if self._plan.listens:
             self._listening = asyncio.create_task(self._listen())
+        if not self._playback:
+            await self._silence()
 
     def _destroyed(self, event: Event) -> None:
         self._is_gone = True
@@ -236,6 +238,10 @@ class Call:
         if not self._plan.listens:
             await self._stop_listening()
 
+    async def _silence(self) -> None:
+        """Send silence until something is played: an open line is never mute, and a far end's NAT waits for us."""
+        await self._ari.ask("POST", channel_path(self.channel, "/silence"))
+
     async def _play_ended(self, *, has_failed: bool) -> None:
         self._playback = ""
         if has_failed:
@@ -243,6 +249,7 @@ class Call:
         else:
             self.note("played")
             await self._follow(self._plan.played())
+            await self._silence()
 
     async def _unplayed(self) -> None:
         # As a trunk that takes no media of ours: another route may do better.

@@ -66,7 +66,6 @@ class AsteriskCarrier:
         self._ear: Ear
 
     async def __aenter__(self) -> Self:
-        """Begin. Raises OSError where the folder of sounds cannot be used."""
         self._sounds.sweep()
         loop = asyncio.get_running_loop()
 
@@ -193,3 +192,8 @@ async def endpoint_state(ari: Ari, trunk: Trunk) -> str:
     except (AriDown, AriUnclear):
         return "offline"
     return events.endpoint.decode(body).state
+
+
+async def asterisk_version(ari: Ari) -> str:
+    """Ask for Asterisk's version. Raises AriDown, AriRefused, AriUnclear."""
+    return events.info.decode(await ari.ask("GET", "asterisk/info")).system.version

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from portevoix.domain.audio import TelephoneAudio
@@ -28,19 +29,17 @@ class Sounds:
         self._calls: Counter[str] = Counter()
 
     def sweep(self) -> None:
-        """Make the folder, and take away what processes left in it that are gone. Raises OSError."""
-        self._here.mkdir(parents=True, exist_ok=True)
+        """Take away what processes have left that are gone."""
         for path in self._here.glob("*.alaw*"):
-            try:
+            with suppress(OSError):  # another node was faster; or it is not ours to take
                 if time.time() - path.stat().st_mtime > FORGOTTEN_S:
                     path.unlink()
-            except FileNotFoundError:  # another node did
-                continue
 
     def lay(self, audio: TelephoneAudio) -> str:
         """Lay a message for a call; returns what Asterisk is to play. Raises OSError."""
         name = f"{audio.sha256}-{self._own}"
         if not self._calls[name]:
+            self._here.mkdir(parents=True, exist_ok=True)
             part = self._here / f"{name}.alaw.part"
             part.write_bytes(audio.alaw)
             part.rename(self._here / f"{name}.alaw")

@@ -52,10 +52,3 @@ class AsteriskTerms:
     def there(self) -> PurePosixPath:
         """What Asterisk calls the folder of sounds."""
         return self.seen_as or PurePosixPath(self.sounds)
-
-    @classmethod
-    def folders(cls, text: str) -> tuple[Path, PurePosixPath | None]:
-        """Read ``HERE``, or ``HERE:THERE`` where Asterisk sees another path. Raises AsteriskTermsInvalid."""
-        here, _, there = text.partition(":")
-        terms = cls(Path(here), PurePosixPath(there) if there else None)
-        return terms.sounds, terms.seen_as
