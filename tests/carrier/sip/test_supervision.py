@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -82,6 +83,14 @@ async def test_calls_are_shared_out_among_the_processes(tmp_path: Path) -> None:
         assert [one.result().outcome for one in done] == [Outcome.LOST]
         assert len(left) == 1
         await asyncio.gather(*left, return_exceptions=True) if left.pop().cancel() else None
+
+
+async def test_a_carrier_that_ends_while_its_process_begins_leaves_nothing_open() -> None:
+    for _ in range(3):
+        async with SipCarrier(terms(), SystemClock()):
+            for _ in range(3):
+                await asyncio.sleep(0)
+    gc.collect()  # what was left open is told as a warning, which fails the test
 
 
 async def test_a_trunk_without_an_address_is_the_routes_fault() -> None:

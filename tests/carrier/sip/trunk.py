@@ -145,18 +145,9 @@ async def sipp(
         calls: after how many it ends.
         media: where its descriptions say that media go.
     """
-    port = port or free_udp_port()
-    process = await asyncio.create_subprocess_exec(
-        *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", HERE, "-p", str(port), "-m", str(calls)),
-        *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.err"), "-trace_msg"),
-        *("-message_file", str(folder / "messages"), "-key", "media", str(media), "-mp", str(free_udp_port())),
-        *("-timeout", str(PATIENCE_S), "-deadcall_wait", "0", *arguments),
-        env={"TERM": "dumb", "PATH": "/usr/bin:/bin"},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    given = ("-m", str(calls), "-key", "media", str(media), *arguments)
+    process, port = await _start(scenario, folder, given, port)
     try:
-        await _bound(port)
         yield Sipp(process, port, folder)
     finally:
         with suppress(ProcessLookupError):
@@ -164,16 +155,35 @@ async def sipp(
         await process.wait()
 
 
-async def _bound(port: int) -> None:
-    """Wait until somebody has a UDP port: no event tells of it, so it is asked again and again."""
+async def _start(
+    scenario: str, folder: Path, given: tuple[str, ...], wanted: int | None
+) -> tuple[asyncio.subprocess.Process, int]:
+    """Start SIPp, again where somebody was faster to take one of its ports."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                try:
-                    probe.bind((HERE, port))
-                except OSError:
-                    return
-            await asyncio.sleep(0.02)
+            port = wanted or free_udp_port()
+            process = await asyncio.create_subprocess_exec(
+                *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", HERE, "-p", str(port), *given),
+                *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.err"), "-trace_msg"),
+                *("-message_file", str(folder / "messages"), "-mp", str(free_udp_port())),
+                *("-timeout", str(PATIENCE_S), "-deadcall_wait", "0"),
+                env={"TERM": "dumb", "PATH": "/usr/bin:/bin"},
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            while process.returncode is None:
+                if _is_taken(port):
+                    return process, port
+                await asyncio.sleep(0.02)  # no event tells of it
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((HERE, port))
+        except OSError:
+            return True
+    return False
 
 
 def terms(**changed: Any) -> SipTerms:

@@ -107,15 +107,12 @@ class _Process:
     async def start(cls, index: int, terms: SipTerms) -> _Process:
         """Start it, and wait until it is ready. Raises OSError, EOFError, TimeoutError."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-X", "utf8", "-m", "portevoix.carrier.sip.process", str(theirs.fileno())),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={"SIPLOG_BEND": "none", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # no secrets of ours
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                process = await cls._spawn(theirs)
+        except BaseException:
+            ours.close()
+            raise
         started = cls(index, process, ours)
         try:
             async with asyncio.timeout(START_LIMIT_S):
@@ -129,6 +126,17 @@ class _Process:
             await started.close()
             raise
         return started
+
+    @staticmethod
+    async def _spawn(line: socket.socket) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-X", "utf8", "-m", "portevoix.carrier.sip.process", str(line.fileno())),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=[line.fileno()],
+            env={"SIPLOG_BEND": "none", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # no secrets of ours
+            start_new_session=True,
+        )
 
     def say(self, message: ToProcess) -> None:
         """Say something; to a process that is gone nothing is said any more."""
