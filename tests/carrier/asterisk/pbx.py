@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +22,7 @@ from portevoix.domain.number import Number
 from portevoix.domain.trunk import CallerId, Credentials, DialTemplate, Engine, Server, Trunk
 from tests.carrier.sip import trunk as sip
 from tests.carrier.sip.trunk import HERE, LANDLINE, MOBILE, SystemClock, free_udp_port
+from tests.conftest import NO_ASTERISK
 from tests.parts import PATIENCE_S, free_port
 
 ETC = Path(__file__).parent / "etc"
@@ -28,13 +30,13 @@ KNOWN = Credentials("portevoix", "s3cret")  # of etc/ari.conf
 ROOT = Path(os.environ.get("PORTEVOIX_TEST_ASTERISK", "/nowhere"))
 
 needs_asterisk = pytest.mark.skipif(
-    os.geteuid() != 0 or not (ROOT / "ready").exists() or shutil.which("sipp") is None,
-    reason="no Asterisk: set PORTEVOIX_TEST_ASTERISK to a folder, and run .ci/asterisk as root; sipp is needed too",
+    os.geteuid() != 0 or not (ROOT / "ready").exists(),
+    reason=f"{NO_ASTERISK}: set PORTEVOIX_TEST_ASTERISK to a folder, and run .ci/asterisk as root",
 )
 
 
 class Pbx:
-    """An Asterisk of one test's own.
+    """An Asterisk of the tests' own.
 
     Args:
         folder: of its configuration, as Asterisk sees it.
@@ -46,41 +48,45 @@ class Pbx:
         self.folder = folder
         self.server = server
         self.far = far
-        self._process: asyncio.subprocess.Process
+        self._process: subprocess.Popen[bytes]
 
     @property
     def here(self) -> Path:
         """Its folder, as we see it."""
         return ROOT / self.folder.relative_to("/")
 
-    async def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self._process = await asyncio.create_subprocess_exec(
-            *("chroot", str(ROOT), "/usr/sbin/asterisk", "-f", "-C", str(self.folder / "asterisk.conf")),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+    def start(self) -> None:
+        """Start it, and wait until it answers: no event tells of that."""
+        self._process = subprocess.Popen(
+            ("chroot", str(ROOT), "/usr/sbin/asterisk", "-f", "-C", str(self.folder / "asterisk.conf")),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        async with asyncio.timeout(PATIENCE_S):
-            while "PJSIP" not in await self.ask("endpoints/PJSIP/far"):  # noqa: ASYNC110 - no event tells of it
-                await asyncio.sleep(0.05)
+        until = time.monotonic() + PATIENCE_S
+        while "PJSIP" not in self.ask("endpoints/PJSIP/far"):
+            assert self._process.poll() is None, (self.here / "messages").read_text(errors="replace")
+            assert time.monotonic() < until, "Asterisk does not answer"
+            time.sleep(0.05)
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End it at once, as a crash does."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
-    async def ask(self, path: str) -> str:
+    def ask(self, path: str) -> str:
         """Ask ARI for something; empty where nobody answers."""
-        async with httpx2.AsyncClient(auth=(KNOWN.username, KNOWN.password), trust_env=False) as client:
-            with suppress(httpx2.HTTPError):
-                return (await client.get(f"http://{self.server}/ari/{path}")).text
+        with (
+            httpx2.Client(auth=(KNOWN.username, KNOWN.password), trust_env=False) as client,
+            suppress(httpx2.HTTPError),
+        ):
+            return client.get(f"http://{self.server}/ari/{path}").text
         return ""
 
     async def is_quiet(self) -> None:
         """Wait until it has no channel and no bridge any more."""
         async with asyncio.timeout(PATIENCE_S):
-            while [await self.ask(path) for path in ("channels", "bridges")] != ["[]", "[]"]:  # noqa: ASYNC110
+            while [self.ask(path) for path in ("channels", "bridges")] != ["[]", "[]"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     def terms(self, **changed: Any) -> AsteriskTerms:
@@ -113,18 +119,18 @@ class Pbx:
         return sip.dial(over, alaw, number, **{"path": way, **changed})
 
 
-@asynccontextmanager
-async def asterisk() -> AsyncIterator[Pbx]:
+@contextmanager
+def asterisk() -> Iterator[Pbx]:
     """Run an Asterisk on free ports of the loopback."""
     (ROOT / "srv").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tests-", dir=ROOT / "srv") as folder:
         pbx = Pbx(PurePosixPath("/srv") / Path(folder).name, Server(HERE, free_port()), free_udp_port())
         _configure(pbx)
-        await pbx.start()
+        pbx.start()
         try:
             yield pbx
         finally:
-            await pbx.kill()
+            pbx.kill()
 
 
 def _configure(pbx: Pbx) -> None:
