@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -147,3 +149,62 @@ async def test_calls_are_lost_with_asterisk_and_flow_again_when_it_is_back(pbx: 
     assert (report.outcome, again.outcome) == (Outcome.LOST, Outcome.ANSWERED)
     assert report.answered_at is not None
     assert [one.what for one in report.trace] == ["connection_lost"]
+
+
+class Relay:
+    """A way to Asterisk that can be cut: as a proxy that is started anew, while Asterisk goes on."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._writers: list[asyncio.StreamWriter] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.place: Server
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._server.host, self._server.port)
+        self._writers += [writer, back]
+        self._tasks += [asyncio.create_task(self._pass(reader, back)), asyncio.create_task(self._pass(there, writer))]
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+        writer.close()
+
+    def cut(self) -> None:
+        """Cut every connection; new ones are taken."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Self]:
+        """Take connections on a free port."""
+        listening = await asyncio.start_server(self._meet, "127.0.0.1", 0)
+        self.place = Server("127.0.0.1", listening.sockets[0].getsockname()[1])
+        try:
+            yield self
+        finally:
+            listening.close()
+            self.cut()
+            await asyncio.gather(*self._tasks)
+
+
+@pytest.mark.parametrize(("scenario", "what"), [("no_answer", "rang"), ("answer", "answered")])
+async def test_a_call_whose_events_are_cut_off_is_lost_and_hung_up_when_they_come_again(
+    pbx: Pbx, tmp_path: Path, scenario: str, what: str
+) -> None:
+    told = Told()
+    async with Relay(pbx.server).open() as relay, pbx.carrier() as carrier, sipp(scenario, tmp_path) as peer:
+        over = pbx.trunk(server=relay.place)
+        calling = asyncio.create_task(carrier.call(pbx.dial(peer.port, speech(3_000), over=over), told))
+        async with asyncio.timeout(PATIENCE_S):
+            await getattr(told, what).wait()
+        relay.cut()
+        report = await calling
+        assert report.outcome is Outcome.LOST
+        assert await peer.done() == ""  # it was hung up
+        await pbx.is_quiet()
+        async with sipp("busy", tmp_path) as another:
+            again = await carrier.call(pbx.dial(another.port, over=over), Told())
+    assert again.outcome is Outcome.BUSY

@@ -133,8 +133,8 @@ class Ari:
                 self.failure = f"{type(error).__name__}: {error}"
             finally:
                 self._lose()
-            self._on_change(False)
-            if wait_s == FIRST_WAIT_S:
+            if wait_s == FIRST_WAIT_S:  # said once, not at each attempt
+                self._on_change(False)
                 log.warning("asterisk_away", server=str(self._server), error=self.failure)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)

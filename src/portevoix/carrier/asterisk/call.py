@@ -31,8 +31,9 @@ from portevoix.ports import Clock
 
 MARGIN_S = 60
 """After a call's longest time Asterisk ends it by itself, so long after: for when nobody is left to ask it to."""
+GONE = 404
 UNPLAYED_S = 1.0
-"""A message that has failed was cut off by the far end, which is told just after; or it could not be played."""
+"""A message that is not played was cut off by the far end, which is told just after; or it could not be played."""
 MOST_TRACE = 64
 
 
@@ -75,6 +76,8 @@ class Call:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._report: Report | None = None
         self._is_gone = False
+        longest_s = math.ceil(means.terms.ring_timeout_s) + dial.longest_s + MARGIN_S
+        self._limits = {"TIMEOUT(absolute)": str(longest_s)}
         self._media = ""
         self._playback = ""
         self._playbacks = 0
@@ -110,7 +113,8 @@ class Call:
         try:
             await step()
         except AriRefused as error:
-            self.note("asterisk_refused", str(error))
+            if error.status != GONE:
+                self.note("asterisk_refused", str(error))
         except (AriDown, AriUnclear) as error:
             self._end(Outcome.LOST, Note("connection_lost", str(error)))
 
@@ -136,9 +140,7 @@ class Call:
         }
         if self._path.caller is not None:  # else anonymous
             parameters["callerId"] = self._path.caller
-        longest_s = math.ceil(terms.ring_timeout_s) + self._dial.longest_s + MARGIN_S
-        variables = {"TIMEOUT(absolute)": str(longest_s)}
-        variables |= {f"PJSIP_HEADER(add,{name})": value for name, value in target.headers}
+        variables = self._limits | {f"PJSIP_HEADER(add,{name})": value for name, value in target.headers}
         self._after("ring", terms.ring_timeout_s, self._unanswered)
         try:
             await self._ari.ask("POST", "channels", parameters, variables)
@@ -234,7 +236,11 @@ class Call:
         if before:
             await self._ari.remove(f"playbacks/{before}")
         path = channel_path(self.channel, f"/play/{self._playback}")
-        await self._ari.ask("POST", path, {"media": self._media})
+        try:
+            await self._ari.ask("POST", path, {"media": self._media})
+        except AriRefused:
+            self._after("unplayed", UNPLAYED_S, self._unplayed)
+            raise
         if not self._plan.listens:
             await self._stop_listening()
 
@@ -258,7 +264,7 @@ class Call:
     async def _listen(self) -> None:
         """Have the analyser hear the far end. Where that cannot be, no more will ever be heard."""
         listening, put = self._means.ear.listen(self._heard, self._deaf)
-        self._tap = Tap(self._ari, self._path.trunk.server, self.channel, put)
+        self._tap = Tap(self._ari, self._path.trunk.server, self.channel, self._limits, put)
         try:
             await self._tap.run()
         except (AriDown, AriUnclear, AriRefused, OSError) as error:

@@ -175,7 +175,12 @@ class AsteriskCarrier:
             await asyncio.sleep(self._terms.look_every_s)
 
     async def _ask(self, ari: Ari, trunk: Trunk) -> None:
-        self._on_health(trunk.id, ari.is_up and await endpoint_state(ari, trunk) != "offline")
+        try:
+            await ari.ready()
+            is_reachable = await endpoint_state(ari, trunk) != "offline"
+        except AriDown:
+            is_reachable = False
+        self._on_health(trunk.id, is_reachable)
 
 
 async def endpoint_state(ari: Ari, trunk: Trunk) -> str:

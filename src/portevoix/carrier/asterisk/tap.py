@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from portevoix.carrier.asterisk.ari import Ari, channel_path
@@ -45,13 +45,17 @@ class Tap:
         ari: where the call is.
         server: it as we reach it.
         channel: of the call.
+        limits: variables that end a channel of which nobody is left to end it.
         take: given a frame of 20 ms each 20 ms, silence where nothing has come.
     """
 
-    def __init__(self, ari: Ari, server: Server, channel: str, take: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, ari: Ari, server: Server, channel: str, limits: Mapping[str, str], take: Callable[[bytes], None]
+    ) -> None:
         self._ari = ari
         self._server = server
         self._channel = channel
+        self._limits = limits
         self._take = take
         self._snoop, self._media, self._bridge = (f"{channel}-{part}" for part in ("snoop", "media", "bridge"))
         self._awaited = {self._snoop: asyncio.Event(), self._media: asyncio.Event()}
@@ -94,7 +98,7 @@ class Tap:
         )
         self._asked.append(channel_path(self._media))
         media = {"app": app, "channelId": self._media, "external_host": here, "format": "alaw"}
-        await self._ari.ask("POST", "channels/externalMedia", media)
+        await self._ari.ask("POST", "channels/externalMedia", media, self._limits)
         self._asked.append(f"bridges/{self._bridge}")
         await self._ari.ask("POST", f"bridges/{self._bridge}", {"type": "mixing"})
         for begun in self._awaited.values():  # what has not begun cannot be bridged
