@@ -32,7 +32,10 @@ FEWEST_PAIRS = 5
     help="A JSON file of an earlier run, to set this one beside.",
 )
 def main(parts: tuple[str, ...], pairs: int, compare: Path | None) -> None:
-    """Measure PARTs (http, ledger, startup, memory, audio, speech, sending), or all; print and keep what was found."""
+    """Measure PARTs (http, ledger, startup, memory, audio, speech, sending, answering), or all.
+
+    Prints what was found, and keeps it.
+    """
     logs.set_up("error", "text")
     before = report.read(compare) if compare else None
     began = datetime.now(UTC)

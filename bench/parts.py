@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench import audio, http_me, ledger, memory, sending, speech, startup
+from bench import answering, audio, calls, http_me, ledger, memory, sending, speech, startup
 from bench.figure import Figure, Run
 
 PARTS: dict[str, Callable[[Run], list[Figure]]] = {
@@ -15,4 +15,6 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "audio": audio.measure,
     "speech": speech.measure,
     "sending": sending.measure,
+    "calls": calls.measure,
+    "answering": answering.measure,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,14 @@ class Metrics:
         self._notices = Counter(
             "portevoix_notices", "Tries to deliver webhooks and mails.", ("kind", "result"), registry=self._registry
         )
+        self._alarms = Counter(
+            "portevoix_velocity_alarms",
+            "Accounts that sent more within an hour than is usual.",
+            registry=self._registry,
+        )
+        self._sip = Counter(
+            "portevoix_sip", "What SIP met: strangers, malformed messages, stalls.", ("what",), registry=self._registry
+        )
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -78,6 +86,15 @@ class Metrics:
     def tried(self, kind: str, result: str) -> None:
         """Count one try of a webhook or a mail."""
         self._notices.labels(kind, result).inc()
+
+    def alarmed(self, accounts: int) -> None:
+        """Count accounts that sent more within an hour than is usual."""
+        self._alarms.inc(accounts)
+
+    def sip_counted(self, counts: Mapping[str, int]) -> None:
+        """Count what SIP has met since the last time, by name."""
+        for what, count in counts.items():
+            self._sip.labels(what).inc(count)
 
     def render(self) -> bytes:
         """Write the figures of all worker processes in Prometheus' text format."""

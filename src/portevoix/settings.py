@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from portevoix.domain.account import Network, parse_networks
+from portevoix.domain.account import Network, parse_address, parse_networks
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.limit import Limit
 from portevoix.domain.mail import EmailAddress
+from portevoix.domain.safety import Cap, parse_cap, parse_countries, parse_prefix_caps
+from portevoix.domain.trunk import Server
 from portevoix.notify.mail import parse_smtp_url
 
 PREFIX = "PORTEVOIX_"
@@ -94,6 +96,33 @@ class Settings:
         bool, About("no", "whether a call that rang and nobody answered costs its connection fee and minimum")
     ]
     bill_uncertain: Annotated[bool, About("no", "whether a call whose end is not known costs all that was set aside")]
+    sip_address: Annotated[
+        str,
+        About("0.0.0.0:5060", "where SIP is spoken, over UDP; further media processes take the ports after it"),
+    ]
+    sip_public_address: Annotated[
+        str | None, About("", "the address that trunks see us at, behind a NAT; else the one that SIP is spoken at")
+    ]
+    rtp_ports: Annotated[tuple[int, int], About("16384-32767", "the UDP ports of calls' audio, the first and the last")]
+    media_processes: Annotated[
+        int | None, About("auto", "processes of a node that speak SIP and send calls' audio; `auto`: one a core")
+    ]
+    countries_allowed: Annotated[
+        frozenset[str], About("fr gf gp mq re yt", "countries that trunks may call; all others are refused")
+    ]
+    account_cap: Annotated[Cap, About("10000/500", "calls, and euros set aside for them, of one account a day at most")]
+    prefix_caps: Annotated[
+        tuple[tuple[str, Cap], ...],
+        About("", "the same towards numbers that begin with a prefix: `44=200/50 1=20/off`"),
+    ]
+    alarm_calls: Annotated[int, About("2000", "calls of one account within an hour that raise an alarm")]
+    asterisk_sounds: Annotated[
+        str | None,
+        About("", "where messages are laid for Asterisk to play: a folder, or `HERE:THERE` as Asterisk sees it"),
+    ]
+    trunk_fiction: Annotated[
+        bool, About("no", "whether trunks on this machine take numbers of fiction: for a test bench alone")
+    ]
     simulator_speed: Annotated[
         int | None,
         About("1", "how fast simulated phones live: `1` is real time, `60` a minute a second, `max` waits for nothing"),
@@ -152,8 +181,8 @@ class Settings:
         return self.limits == "shared" or (self.limits == "auto" and self.workers > 1)
 
 
-#: What else is read of the environment: where the file is, and what the client's commands take.
-OTHERS = frozenset({"CONFIG", "KEY", "URL"})
+#: What else is read of the environment: where the file is, and what commands take.
+OTHERS = frozenset({"CONFIG", "KEY", "TRUNK_PASSWORD", "URL"})
 
 #: Every setting by its name, in order.
 SETTINGS: dict[str, About] = {
@@ -200,6 +229,27 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, _, value in pairs)
 
 
+def _address(text: str) -> str:
+    if parse_address(text) is None:
+        raise InvalidValue(f"an IP address, not {text[:40]!r}")
+    return text
+
+
+def _folders(text: str) -> str:
+    folders = text.split(":")
+    if len(folders) > 2 or not all(folder.startswith("/") for folder in folders):
+        raise InvalidValue(f"a folder from the root on, or two with a colon between, not {text[:40]!r}")
+    return text
+
+
+def _ports(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    ports = _number(1024, 65534, first), _number(1025, 65535, last)
+    if ports[0] >= ports[1]:
+        raise InvalidValue(f"the first and the last of some ports, such as 16384-32767, not {text[:20]!r}")
+    return ports
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -235,6 +285,16 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "most_recipients": lambda text: _number(1, 10**6, text),
     "bill_unanswered": lambda text: _yes(text),
     "bill_uncertain": lambda text: _yes(text),
+    "sip_address": lambda text: str(Server.parse(text)),
+    "sip_public_address": lambda text: _address(text) if text else None,
+    "rtp_ports": lambda text: _ports(text),
+    "media_processes": lambda text: None if text == "auto" else _number(1, 256, text),
+    "countries_allowed": parse_countries,
+    "account_cap": parse_cap,
+    "prefix_caps": parse_prefix_caps,
+    "alarm_calls": lambda text: _number(1, 10**9, text),
+    "asterisk_sounds": lambda text: _folders(text) if text else None,
+    "trunk_fiction": lambda text: _yes(text),
     "simulator_speed": lambda text: None if text == "max" else _number(1, 10**6, text),
     "simulator_seed": lambda text: _number(0, 10**18, text),
     "webhooks_allow": parse_networks,
@@ -246,8 +306,14 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 
 
 def _write(name: str, value: object) -> str:
+    if name == "rtp_ports":
+        return "-".join(map(str, value))  # type: ignore[call-overload]
+    if name == "media_processes" and value is None:
+        return "auto"
+    if isinstance(value, frozenset):
+        return " ".join(sorted(value))
     if isinstance(value, tuple):
-        return " ".join("=".join(part) if isinstance(part, tuple) else str(part) for part in value)
+        return " ".join("=".join(map(str, part)) if isinstance(part, tuple) else str(part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:

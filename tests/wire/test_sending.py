@@ -12,11 +12,14 @@ import pytest
 from portevoix.domain.account import Scope
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.money import MICROS_PER_EURO
+from portevoix.domain.routing import Serves
+from portevoix.domain.trunk import Engine
 from portevoix.ports import House
 from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.service.credit import check_ledger
 from tests.conftest import Serve
 from tests.parts import ManualClock
+from tests.trunks import add_route, add_trunk
 from tests.wire.sound import keep, key_with
 
 EURO = MICROS_PER_EURO
@@ -270,7 +273,8 @@ async def test_a_verified_sender_may_be_shown(account: OpenedAccount, serve: Ser
     await house.campaigns.verify_sender(found.id, "33710000000")
     recording = await keep(house, account.account, "annonce", 53_482)
     body = {"tokenAudio": recording.token, "phoneNumbers": MOBILE, "sender": "07 10 00 00 00"}
-    async with serve(calls_per_second=1) as http:
+    await add_route(house, await add_trunk(house, engine=Engine.ASTERISK), serves=Serves.DEPOSIT)
+    async with serve(calls_per_second=1, trunk_fiction="yes") as http:
         answer = await http.post("/v1/campaign/send", json={"apiKey": account.live_key, **body})
     assert answer.status_code == 200, answer.text
 
@@ -365,9 +369,10 @@ async def test_the_sandbox_spoils_answers_on_purpose_but_not_the_send(
     assert len(await house.campaigns.newest(found.id, None, 10)) == 1
 
 
-async def test_live_keys_meet_no_faults_on_purpose(account: OpenedAccount, serve: Serve) -> None:
+async def test_live_keys_meet_no_faults_on_purpose(account: OpenedAccount, serve: Serve, house: House) -> None:
     numbers = "0639980040,0639980042,0639980050,0639980051"
-    async with serve(calls_per_second=1) as http:
+    await add_route(house, await add_trunk(house, engine=Engine.ASTERISK))
+    async with serve(calls_per_second=1, trunk_fiction="yes") as http:
         answer = await send(http, tts(account, apiKey=account.live_key, phoneNumbers=numbers))
     assert answer.status_code == 200, answer.text
 

@@ -28,6 +28,7 @@ from portevoix.store.recordings import PostgresRecordings
 from portevoix.store.sandboxes import PostgresSandboxes
 from portevoix.store.signals import PostgresSignals
 from portevoix.store.tariffs import KeptTariffs, PostgresTariffs
+from portevoix.store.trunks import PostgresTrunks
 
 CONNECTIONS_A_WORKER = 8
 
@@ -155,6 +156,7 @@ def _house(
         notices=PostgresNotices(store, clock),
         answers=PostgresAnswers(store, clock),
         sandboxes=PostgresSandboxes(store, clock, rest.seed),
+        trunks=PostgresTrunks(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

@@ -7,24 +7,35 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
+import structlog
 from procrastinate import App
 
+from portevoix.bootstrap.trunks import Engines, makers_of
 from portevoix.carrier.simulator import SimulatedTime, Simulator
 from portevoix.domain.call import Billing
+from portevoix.domain.errors import DomainError
 from portevoix.domain.mail import EmailAddress
+from portevoix.domain.safety import Safety
 from portevoix.metrics import Metrics
 from portevoix.notify.mail import SmtpMailer, parse_smtp_url
 from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import Carrier, Clock, House, Policy, Signals
 from portevoix.settings import Settings
 from portevoix.store.jobs import QUEUE, open_jobs
+from portevoix.worker.cancelling import surely
 from portevoix.worker.courier import Courier
 from portevoix.worker.dialler import Dialler, Terms
 from portevoix.worker.pace import Pace
 
 #: The courier's own connections: it fetches and ends jobs beside everything else.
 COURIER_CONNECTIONS = 4
+
+#: How often a high velocity is looked for, in seconds.
+ALARM_S = 5.0
+
+log = structlog.get_logger(__name__)
 
 #: Two simulated routes, so that failing over from one to the other can be tried.
 ROUTES = ("simulator", "simulator-2")
@@ -37,6 +48,13 @@ def policy_of(settings: Settings) -> Policy:
         routes=len(ROUTES),
         most_recipients=settings.most_recipients,
         per_second=min(settings.account_calls_per_second, settings.calls_per_second),
+        safety=Safety(
+            countries=settings.countries_allowed,
+            fiction=settings.trunk_fiction,
+            account=settings.account_cap,
+            prefixes=dict(settings.prefix_caps),
+            alarm_calls=settings.alarm_calls,
+        ),
     )
 
 
@@ -65,9 +83,10 @@ class Sending:
         self._house = house
         self._metrics = metrics or Metrics()
         self._time = SimulatedTime(clock, settings.simulator_speed)
+        self._engines = Engines(house, settings.data, makers_of(settings, clock, self._metrics.sip_counted))
 
     def routes(self) -> Sequence[Carrier]:
-        """Make the carriers, the first one asked first."""
+        """Make the carriers of simulated phones, the first one asked first."""
         return [Simulator(self._time, self._settings.simulator_seed, name) for name in ROUTES]
 
     async def follow_clocks(self, signals: Signals) -> None:
@@ -80,7 +99,23 @@ class Sending:
 
     async def dial(self) -> None:
         """Dial."""
-        await Dialler(self._house, self.routes(), terms_of(self._settings), self._metrics.settled).run()
+        terms, carriers = terms_of(self._settings), self._engines.carriers
+        await Dialler(self._house, self.routes(), terms, self._metrics.settled, carriers).run()
+
+    async def watch_velocity(self) -> None:
+        """Raise an alarm over accounts that send more within an hour than is usual."""
+        while True:
+            try:
+                found = await self._house.trunks.alarms(self._settings.alarm_calls)
+                for account, calls in found:
+                    log.warning("velocity_high", account=account, calls=calls)
+                self._metrics.alarmed(len(found))
+                await self._house.trunks.forget()
+            except DomainError as error:
+                log.warning("velocity_unwatched", error=error.message)
+            except Exception:
+                log.exception("velocity_unwatched")
+            await asyncio.sleep(ALARM_S)
 
     async def deliver(self) -> None:
         """Deliver notices."""
@@ -104,6 +139,8 @@ class Sending:
     async def run(self) -> None:
         """Do all of it."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.follow_clocks(self._house.signals))
-            group.create_task(self.dial())
-            group.create_task(self.deliver())
+            group.create_task(surely(partial(self.follow_clocks, self._house.signals)))
+            group.create_task(surely(self._engines.run))
+            group.create_task(surely(self.watch_velocity))
+            group.create_task(surely(self.dial))
+            group.create_task(surely(self.deliver))

@@ -22,10 +22,12 @@ COMMANDS = {
     "ledger": "Prove the ledger, print statements.",
     "listen": "Forward what a notifyUrl would be told to a URL of this machine.",
     "migrate": "Bring the database's schema up to date.",
+    "route": "Say which numbers go over which trunk.",
     "say": "Say a text as the phone will: into a file, or aloud.",
     "send": "Call phones, and play them a text or a recording.",
     "serve": "Start the server.",
     "tariff": "Import, show and assign tariffs.",
+    "trunk": "Set up trunks: an operator's ways into the telephone network.",
     "watch": "Follow a message to its end.",
 }
 

@@ -145,13 +145,15 @@ class Step:
     Args:
         what: such as ``accepted``, ``dialing``, ``ringing``, ``answered``, ``keys``, ``ended`` or ``settled``.
         attempt: 1 for the first.
-        detail: the route, the outcome, the keys or the cost.
+        detail: the route, the outcome, the keys or the cost; of ``noted``, what was noted on the way.
+        cause: the SIP response code of an end, where the route gave one.
     """
 
     at: datetime
     what: str
     attempt: int | None
     detail: str | None
+    cause: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,14 @@ _CALL: dict[str, Read | tuple[str, Read]] = {
 
 _call: Callable[[Any], Call] = shape(Call, **_CALL)
 
-_step = shape(Step, at=read_moment, what=read_text, attempt=nullable(read_count), detail=nullable(read_text))
+_step = shape(
+    Step,
+    at=read_moment,
+    what=read_text,
+    attempt=nullable(read_count),
+    detail=nullable(read_text),
+    cause=nullable(read_count),
+)
 
 _call_detail: Callable[[Any], CallDetail] = shape(CallDetail, **_CALL, message=read_text, timeline=each(_step))
 

@@ -160,6 +160,20 @@ class Answerer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """Something of an attempt that is worth showing to people.
+
+    Args:
+        what: a word, such as ``early_media``, ``machine``, ``beep``, ``rtp``.
+        detail: its particulars, in plain words or ``name=value`` pairs.
+    """
+
+    at: datetime
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a carrier says of an attempt's end.
 
@@ -170,6 +184,8 @@ class Report:
         answered_at: when it was answered; ``None`` where it was not. Early media is no answer.
         answerer: who answered.
         keys: the keys that were pressed, in order.
+        cause: the SIP response code where the carrier gave one, else that of the outcome counts.
+        trace: what else happened, in its order.
     """
 
     outcome: Outcome
@@ -178,6 +194,8 @@ class Report:
     answered_at: datetime | None = None
     answerer: Answerer = Answerer.UNKNOWN
     keys: str = ""
+    cause: int | None = None
+    trace: tuple[Trace, ...] = ()
 
     @property
     def duration_s(self) -> int:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from portevoix.domain.audio import RATE_HZ, TelephoneAudio
-from portevoix.domain.call import Answerer, CallState, Outcome, Retries
+from portevoix.domain.call import Answerer, CallState, Outcome, Retries, Trace
 from portevoix.domain.errors import DomainError, InvalidValue, NotFound
 from portevoix.domain.mail import EmailAddress
 from portevoix.domain.number import Line, Number
@@ -302,6 +302,8 @@ class Attempt:
         number: 1 for the first.
         route: the route that was asked.
         outcome: ``None`` while it is under way.
+        cause: the SIP response code, where the carrier gave one.
+        trace: what else happened, in its order.
     """
 
     number: int
@@ -313,6 +315,8 @@ class Attempt:
     outcome: Outcome | None
     answerer: Answerer | None
     keys: str
+    cause: int | None = None
+    trace: tuple[Trace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

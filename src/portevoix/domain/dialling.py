@@ -21,6 +21,7 @@ from portevoix.domain.campaign import CampaignState, Kind, call_id, cost_micros
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
 from portevoix.domain.tariff import Product, Rate
+from portevoix.domain.trunk import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Claimed:
         id: the call's number in the store.
         route: the routes that have failed in this try.
         attempts: how often it was dialled before.
+        tried: their names.
     """
 
     id: int
@@ -75,6 +77,8 @@ class Claimed:
     due_at: datetime
     clock: SandboxClock
     sender: str | None
+    mode: Mode = Mode.SANDBOX
+    tried: tuple[str, ...] = ()
 
     @property
     def public_id(self) -> str:
@@ -93,6 +97,8 @@ class Dial:
         at: when it was dialled, by its account's clock.
         longest_s: when to hang up after the answer, at the latest: the end of the hold.
         clock_offset_s: of the account's clock when it was dialled.
+        path: over a trunk; ``None`` for simulated phones.
+        refused: what is reported at once, without asking a carrier; ``None`` where one is asked.
     """
 
     call_id: int
@@ -107,6 +113,21 @@ class Dial:
     at: datetime
     longest_s: int
     clock_offset_s: int = 0
+    path: Path | None = None
+    refused: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a call waits for that is not dialled now.
+
+    Args:
+        trunk_id: the trunk that it will take; ``None`` for the one it waited for before.
+        due_at: when it is to be looked at again; ``None`` for as soon as its trunk has room.
+    """
+
+    trunk_id: int | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +148,7 @@ class Filed:
         notify_url: where to tell of it.
         route: the routes that had failed before in this try.
         retried: the retries that it has had.
+        tried: the names of the routes of this try, the last one that of this attempt.
     """
 
     id: int
@@ -153,6 +175,7 @@ class Filed:
     dialed_at: datetime
     report: Report
     clock: SandboxClock
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +213,7 @@ def conclude(filed: Filed, rate: Rate, billing: Billing, routes: int) -> Conclus
     Args:
         rate: the price that counted when the message was sent.
         billing: what is charged where it is not plain.
-        routes: how many there are.
+        routes: how many there are, those that were tried included.
     """
     retries = Retries() if filed.campaign_state is CampaignState.CANCELLED else filed.retries
     routes_left = 0 if filed.campaign_state is CampaignState.CANCELLED else routes - filed.route - 1

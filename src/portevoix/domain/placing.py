@@ -17,6 +17,7 @@ class Placing:
         token: names it to its notifyUrl, for a deposit.
         at: when it was asked for, by the account's clock.
         holds: one a recipient, in order; ``None`` where the call costs nothing.
+        trunks: the one that each call will take, as far as is known; 0 for none, as simulated phones need.
     """
 
     account_id: int
@@ -29,6 +30,7 @@ class Placing:
     own_revision: int | None
     default_revision: int | None
     at: datetime
+    trunks: tuple[int, ...]
 
     @property
     def reserved_micros(self) -> int:

@@ -6,6 +6,7 @@ from portevoix.ports.house import House, Policy
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
+from portevoix.ports.trunks import Room, Trunks, TrunkSight
 
 __all__ = [
     "Accounts",
@@ -22,11 +23,14 @@ __all__ = [
     "Notices",
     "Policy",
     "Recordings",
+    "Room",
     "Sandboxes",
     "Signals",
     "Speech",
     "Subscription",
     "Tariffs",
+    "TrunkSight",
+    "Trunks",
     "Uploads",
     "Waves",
     "WebhookSender",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portevoix.domain.call import Billing
+from portevoix.domain.safety import Safety
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
 from portevoix.ports.notices import Answers, Notices, Signals
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
+from portevoix.ports.trunks import Trunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,17 @@ class Policy:
 
     Args:
         billing: what is charged where it is not plain.
-        routes: how many routes a call may be tried on.
+        routes: how many simulated routes a call may be tried on; a live account's are the operator's.
         most_recipients: of one campaign, through v2.
         per_second: calls that an account may begin a second, for the finish time that a quote tells.
+        safety: what trunks may do.
     """
 
     billing: Billing
     routes: int
     most_recipients: int
     per_second: int
+    safety: Safety = field(default_factory=Safety)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class House:
     notices: Notices
     answers: Answers
     sandboxes: Sandboxes
+    trunks: Trunks
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

@@ -9,9 +9,10 @@ from typing import Protocol
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import CallState, Report
 from portevoix.domain.campaign import Attempt, Call, Campaign, Cancelled
-from portevoix.domain.dialling import Claimed, Conclusion, Dial, Filed, Finished, Progress, SandboxClock
+from portevoix.domain.dialling import Claimed, Conclusion, Dial, Filed, Finished, Progress, SandboxClock, Wait
 from portevoix.domain.placing import Placing
 from portevoix.domain.sandbox import Received
+from portevoix.ports.trunks import Room
 
 
 class Campaigns(Protocol):
@@ -77,23 +78,36 @@ class Calls(Protocol):
     async def leave(self, node: int) -> None:
         """End as a node."""
 
-    async def claim(self, node: int, most: int, room: int, busy: Mapping[int, int]) -> Sequence[Claimed]:
+    async def claim(
+        self, node: int, most: int, room: int, busy: Mapping[int, int], trunks: Sequence[Room] = ()
+    ) -> Sequence[Claimed]:
         """Take due calls, in equal parts for the accounts that have some.
 
         Args:
             most: how many at most.
             room: how many of one account at most.
             busy: accounts that have another room than that.
+            trunks: how many over each; those that are not named have room.
         """
 
-    async def dial(self, node: int, dials: Sequence[tuple[Claimed, str, datetime]]) -> Mapping[int, int]:
+    async def dial(
+        self, node: int, dials: Sequence[tuple[Claimed, str, datetime]], trunks: Mapping[int, int] | None = None
+    ) -> Mapping[int, int]:
         """Commit that claimed calls are dialled now, each over a named route; returns the number of each's attempt.
 
-        What is not among them must not be dialled: its campaign was paused or cancelled, or the node is taken for dead.
+        What is not among them must not be dialled: its campaign was paused or cancelled, the node is taken for dead,
+        or its trunk has no room.
+
+        Args:
+            trunks: which calls go over one, by its number. No two nodes together exceed its limits.
         """
 
-    async def give_back(self, node: int, calls: Sequence[int]) -> None:
-        """Let others claim what this node will not dial."""
+    async def give_back(self, node: int, calls: Sequence[int], waits: Mapping[int, Wait] | None = None) -> None:
+        """Let others claim what this node will not dial.
+
+        Args:
+            waits: what some of them wait for.
+        """
 
     async def progress(self, said: Sequence[Progress]) -> None:
         """Note what carriers say on the way."""

@@ -30,6 +30,7 @@ from portevoix.domain.placing import Placing
 from portevoix.domain.recording import parse_token
 from portevoix.domain.schedule import ahead
 from portevoix.ports import House
+from portevoix.service import routing
 from portevoix.service.settlement import tell
 
 STRANDED_AT_ONCE = 100
@@ -64,9 +65,10 @@ async def quote(house: House, access: Access, order: Order) -> Quote:
     """Price an order, and reserve nothing.
 
     Raises:
+        NoRoute, NoDepositRoute: a live account's message, and no trunk takes it.
         RecordingNotFound, ScheduledDateInvalid, TextTooLong, LanguageInvalid, SpeechFailed, SpeechUnavailable.
     """
-    found, refused = await _offers(house, access, order)
+    found, refused = await _offers(house, access, order, await routing.routes_for(house, access, order.kind))
     message = await _message(house, access, order)
     priced = tuple(one.price(message.billable_s) for one in found)
     begins_at = order.due_at or access.now(house.clock.now())
@@ -86,12 +88,15 @@ async def send(house: House, access: Access, order: Order, alongside: Alongside 
         RecipientsRefused: some numbers cannot be called; each is named.
         InsufficientCredit: the credit does not cover the most that it can cost.
         SenderNotAuthorized: the sender was not verified for this account.
+        NoRoute, NoDepositRoute: a live account's message, and no trunk takes it.
+        CapReached: the day's allowance does not cover it.
         RecordingNotFound, ScheduledDateInvalid, TextTooLong, LanguageInvalid, SpeechFailed, SpeechUnavailable.
     """
     if order.due_at is not None:
         ahead(order.due_at, access.now(house.clock.now()))
     await _check_sender(house, access, order)
-    found, refused = await _offers(house, access, order)
+    table = await routing.routes_for(house, access, order.kind)
+    found, refused = await _offers(house, access, order, table)
     if refused:
         raise RecipientsRefused(refused)
     if access.mode is Mode.SANDBOX and any(trick_of(number) is Trick.NO_CREDIT for number in order.numbers):
@@ -112,7 +117,9 @@ async def send(house: House, access: Access, order: Order, alongside: Alongside 
             own_revision=access.own_revision,
             default_revision=access.default_revision,
             at=access.now(house.clock.now()),
+            trunks=routing.queues(table, campaign, priced),
         )
+        await routing.count_use(together, access, priced)
         await together.campaigns.place(placing)
         if alongside is not None:
             await alongside(together, placing)
@@ -190,10 +197,14 @@ async def _message(house: House, access: Access, order: Order) -> Message:
     return Message(await house.speech.speak(order.utterance), utterance=order.utterance)
 
 
-async def _offers(house: House, access: Access, order: Order) -> tuple[tuple[Offer, ...], tuple[Refused, ...]]:
+async def _offers(
+    house: House, access: Access, order: Order, table: routing.TableOfRoutes | None
+) -> tuple[tuple[Offer, ...], tuple[Refused, ...]]:
     """Find the rates of the recipients, and all of what was given that cannot be called."""
     tariff = await house.tariffs.tariff(access.own_revision, access.default_revision)
     found, refused = offers(tariff, order.kind, order.numbers)
+    found, unreachable = routing.sift(table, found)
+    refused += unreachable
     if access.mode is Mode.SANDBOX:
         tricked = [one.number for one in found if trick_of(one.number) is Trick.INVALID]
         refused += tuple(Refused(str(number), "this number of the sandbox is always refused") for number in tricked)

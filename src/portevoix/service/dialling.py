@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from portevoix.domain.audio import RATE_HZ
 from portevoix.domain.call import Outcome, Report
 from portevoix.domain.campaign import Kind
-from portevoix.domain.dialling import Claimed, Dial
-from portevoix.ports import House
+from portevoix.domain.dialling import Claimed, Dial, Wait
+from portevoix.domain.trunk import Engine
+from portevoix.ports import House, Room
+from portevoix.service import routing
 from portevoix.service.campaigns import cancel_stranded
 
 #: How long a call may last after the answer, where its minute is free.
@@ -20,28 +23,56 @@ LONGEST_GREETING_S = 60
 FORSAKEN_AT_ONCE = 1_000
 
 
-async def claim_due(house: House, node: int, most: int, room: int, busy: Mapping[int, int]) -> Sequence[Claimed]:
+async def claim_due(
+    house: House, node: int, most: int, room: int, busy: Mapping[int, int], trunks: Sequence[Room] | None = None
+) -> Sequence[Claimed]:
     """Take due calls for a node, in equal parts for the accounts that have some.
 
     Args:
         most: how many at most.
         room: how many of one account at most, but for those that are ``busy``.
+        trunks: how many over each trunk; looked up, where it is not told.
     """
-    return await house.calls.claim(node, most, room, busy)
+    return await house.calls.claim(node, most, room, busy, await rooms(house) if trunks is None else trunks)
 
 
-async def begin(house: House, node: int, claimed: Sequence[Claimed], routes: Sequence[str]) -> Sequence[Dial]:
+async def rooms(house: House, engines: Collection[Engine] = tuple(Engine)) -> Sequence[Room]:
+    """Tell how many calls a node may begin over each trunk now: none where it lacks the engine."""
+    found = await house.trunks.rooms()
+    return [one if one.engine in engines else replace(one, calls=0, opens_at=None) for one in found]
+
+
+async def begin(
+    house: House,
+    node: int,
+    claimed: Sequence[Claimed],
+    routes: Sequence[str],
+    engines: Collection[Engine] = tuple(Engine),
+) -> Sequence[Dial]:
     """Commit that calls are dialled now, and tell what to ask of the carrier of each.
 
-    What may not be dialled (its campaign was paused or cancelled meanwhile) is given back, and not among the answers.
+    What may not be dialled (its campaign was paused or cancelled meanwhile, its trunk is full, its routes are shut) is
+    given back with what it waits for, and not among the answers.
+
+    Args:
+        routes: the names of the simulated ones; a live account's calls go over trunks.
+        engines: those of this node; what needs another is left to other nodes.
     """
     ours = house.clock.now()
-    dials = [(one, routes[min(one.route, len(routes) - 1)], one.clock.began(one.due_at, ours)) for one in claimed]
-    sounds = {sha256: await house.calls.sound(sha256) for sha256 in {one.sha256 for one in claimed}}
-    longest = {one.id: await _longest_s(house, one) for one in claimed}
-    attempts = await house.calls.dial(node, dials)
+    plans = await routing.plan(house, claimed, engines)
+    dials = [
+        (one, _route(one, plans, routes), one.clock.began(one.due_at, ours))
+        for one in claimed
+        if one.id not in plans or plans[one.id].wait is None
+    ]
+    sounds = {sha256: await house.calls.sound(sha256) for sha256 in {one.sha256 for one, _, _ in dials}}
+    longest = {one.id: await _longest_s(house, one) for one, _, _ in dials}
+    trunks = {call: one.path.trunk.id for call, one in plans.items() if one.path is not None}
+    attempts = await house.calls.dial(node, dials, trunks) if dials else {}
     if len(attempts) < len(claimed):
-        await house.calls.give_back(node, [one.id for one in claimed if one.id not in attempts])
+        waits = {call: Wait(trunk) for call, trunk in trunks.items()}
+        waits |= {call: one.wait for call, one in plans.items() if one.wait is not None}
+        await house.calls.give_back(node, [one.id for one in claimed if one.id not in attempts], waits)
     return [
         Dial(
             call_id=one.id,
@@ -56,10 +87,16 @@ async def begin(house: House, node: int, claimed: Sequence[Claimed], routes: Seq
             at=at,
             longest_s=longest[one.id],
             clock_offset_s=one.clock.offset_s,
+            path=plans[one.id].path if one.id in plans else None,
+            refused=plans[one.id].refused if one.id in plans else None,
         )
         for one, _, at in dials
         if one.id in attempts
     ]
+
+
+def _route(call: Claimed, plans: Mapping[int, routing.Plan], routes: Sequence[str]) -> str:
+    return plans[call.id].route if call.id in plans else routes[min(call.route, len(routes) - 1)]
 
 
 async def disown(house: House, node: int, orphans: Collection[int]) -> None:

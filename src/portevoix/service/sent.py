@@ -26,6 +26,9 @@ from portevoix.domain.tariff import Buys, buys
 from portevoix.ports import House
 
 SightState = Literal["scheduled", "active", "paused", "cancelled", "finished"]
+StepKind = Literal[
+    "accepted", "dialing", "ringing", "answered", "noted", "keys", "ended", "retry", "cancelled", "settled"
+]
 
 #: Calls that are read at once where all of a campaign's are.
 CALLS_AT_ONCE = 1_000
@@ -79,13 +82,15 @@ class Step(NamedTuple):
 
     Args:
         attempt: the attempt that it belongs to, 1 for the first.
-        detail: the route, the outcome, the keys, when the next attempt is, or the cost in euros.
+        detail: the route, the outcome, the keys, when the next attempt is, the cost in euros, or what a carrier noted.
+        cause: the SIP response code of an end, where the carrier gave one.
     """
 
     at: datetime
-    what: Literal["accepted", "dialing", "ringing", "answered", "keys", "ended", "retry", "cancelled", "settled"]
+    what: StepKind
     attempt: int | None = None
     detail: str | None = None
+    cause: int | None = None
 
 
 async def read_balance(house: House, access: Access) -> Balance:
@@ -214,10 +219,12 @@ def _steps_of(attempt: Attempt) -> list[Step]:
         told.append(Step(attempt.ringing_at, "ringing", number))
     if attempt.answered_at is not None:
         told.append(Step(attempt.answered_at, "answered", number, str(attempt.answerer) if attempt.answerer else None))
+    told += [Step(one.at, "noted", number, f"{one.what} {one.detail}".rstrip()) for one in attempt.trace]
+    told.sort(key=lambda step: step.at)  # what a carrier noted stands between the rest; equals stay as they are
     if attempt.ended_at is not None:
         if attempt.keys:
             told.append(Step(attempt.ended_at, "keys", number, attempt.keys))
-        told.append(Step(attempt.ended_at, "ended", number, str(attempt.outcome or Outcome.LOST)))
+        told.append(Step(attempt.ended_at, "ended", number, str(attempt.outcome or Outcome.LOST), attempt.cause))
     return told
 
 

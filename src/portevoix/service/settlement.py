@@ -11,6 +11,7 @@ from portevoix.domain.mail import EmailAddress, deposit_mail
 from portevoix.domain.notice import NewMail
 from portevoix.domain.telling import events_of, finished_event, finished_webhook, webhooks_of
 from portevoix.ports import House
+from portevoix.service.routing import hear, usable_routes
 
 
 async def settle(house: House, calls: Sequence[int]) -> Sequence[Conclusion]:
@@ -31,6 +32,7 @@ async def settle(house: House, calls: Sequence[int]) -> Sequence[Conclusion]:
         campaigns = await together.calls.conclude(concluded)
         finished = await together.calls.finished(campaigns) if campaigns else []
         await tell(together, over, finished)
+    await hear(house, filed)
     return concluded
 
 
@@ -38,7 +40,7 @@ async def _conclude(house: House, filed: Filed) -> Conclusion:
     tariff = await house.tariffs.tariff(filed.own_revision, filed.default_revision)
     rate = tariff.rate_for(filed.product, filed.number.digits)
     assert rate is not None, "it was priced by this tariff"
-    return conclude(filed, rate, house.policy.billing, house.policy.routes)
+    return conclude(filed, rate, house.policy.billing, await usable_routes(house, filed))
 
 
 async def tell(together: House, over: Sequence[Conclusion], finished: Sequence[Finished]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,15 +12,16 @@ from typing import Any
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Answerer, CallState, Outcome, Report, Retries
 from portevoix.domain.campaign import CampaignState, Kind
-from portevoix.domain.dialling import Claimed, Conclusion, Filed, Finished, Progress, SandboxClock
+from portevoix.domain.dialling import Claimed, Conclusion, Filed, Finished, Progress, SandboxClock, Wait
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
 from portevoix.domain.tariff import Product
-from portevoix.ports import Clock
+from portevoix.ports import Clock, Room
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
 SQL = queries("calls")
+TRUNKS = queries("trunks")
 
 SOUNDS_KEPT = 32
 WAKE = b"SELECT pg_notify('portevoix_calls', '')"
@@ -50,7 +52,9 @@ class PostgresCalls:
         async with self._database.connection() as connection:
             await connection.execute(SQL["leave"], {"node": node})
 
-    async def claim(self, node: int, most: int, room: int, busy: Mapping[int, int]) -> Sequence[Claimed]:
+    async def claim(
+        self, node: int, most: int, room: int, busy: Mapping[int, int], trunks: Sequence[Room] = ()
+    ) -> Sequence[Claimed]:
         """Take due calls, in equal parts for the accounts that have some."""
         values = {
             "node": node,
@@ -59,25 +63,47 @@ class PostgresCalls:
             "room": room,
             "busy": list(busy),
             "rooms": list(busy.values()),
+            "trunks": [one.trunk_id for one in trunks],
+            "trunk_rooms": [one.calls for one in trunks],
         }
         return [_claimed(row) for row in await self._rows("claim", values)]
 
-    async def dial(self, node: int, dials: Sequence[tuple[Claimed, str, datetime]]) -> Mapping[int, int]:
+    async def dial(
+        self, node: int, dials: Sequence[tuple[Claimed, str, datetime]], trunks: Mapping[int, int] | None = None
+    ) -> Mapping[int, int]:
         """Commit that claimed calls are dialled now; returns the number of each one's attempt."""
         dials = sorted(dials, key=lambda dial: dial[0].id)  # locked in this order, as everywhere
-        values = {
+        trunks = trunks or {}
+        values: dict[str, Any] = {
             "node": node,
             "at": self._clock.now(),
             "calls": [claimed.id for claimed, _, _ in dials],
             "routes": [route for _, route, _ in dials],
             "times": [at for _, _, at in dials],
+            "trunks": [trunks.get(claimed.id) for claimed, _, _ in dials],
+            "open_trunks": [],
+            "rooms": [],
         }
-        return dict(await self._rows("dial", values))
+        if not trunks:
+            return dict(await self._rows("dial", values))
+        asked = {"trunks": sorted(set(trunks.values())), "at": values["at"]}
+        async with self._database.transaction() as connection:
+            await connection.execute(SQL["lock_trunks"], asked)
+            rooms = await (await connection.execute(TRUNKS["rooms"], asked)).fetchall()
+            values |= {"open_trunks": [row[0] for row in rooms], "rooms": [row[2] for row in rooms]}
+            return dict(await (await connection.execute(SQL["dial"], values)).fetchall())
 
-    async def give_back(self, node: int, calls: Sequence[int]) -> None:
+    async def give_back(self, node: int, calls: Sequence[int], waits: Mapping[int, Wait] | None = None) -> None:
         """Let others claim what this node will not dial."""
+        found = [(waits or {}).get(call, Wait()) for call in calls]
+        values = {
+            "node": node,
+            "calls": list(calls),
+            "trunks": [one.trunk_id for one in found],
+            "due": [one.due_at for one in found],
+        }
         async with self._database.connection() as connection:
-            await connection.execute(SQL["give_back"], {"node": node, "calls": list(calls)})
+            await connection.execute(SQL["give_back"], values)
 
     async def progress(self, said: Sequence[Progress]) -> None:
         """Note what carriers say on the way."""
@@ -101,6 +127,8 @@ class PostgresCalls:
             "answered": [report.answered_at for _, _, report in reports],
             "answerers": [report.answerer for _, _, report in reports],
             "keys": [report.keys for _, _, report in reports],
+            "causes": [report.cause for _, _, report in reports],
+            "traces": [_trace(report) for _, _, report in reports],
         }
         async with self._database.connection() as connection:
             await connection.execute(SQL["file"], values)
@@ -178,6 +206,12 @@ class PostgresCalls:
             return await (await connection.execute(SQL[query], values)).fetchall()
 
 
+def _trace(report: Report) -> str | None:
+    """Write what else happened as it is kept: a list of when, what and its particulars."""
+    steps = [(one.at.isoformat(), one.what, one.detail) for one in report.trace]
+    return json.dumps(steps) if steps else None
+
+
 @lru_cache(maxsize=4096)
 def _number(digits: str) -> Number:
     """Read a number back; it was parsed when it came in."""
@@ -203,7 +237,7 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
         route,
         *rest,
     ) = row
-    due_at, offset_s, moved_from, moved_to, sender = rest
+    due_at, offset_s, moved_from, moved_to, sender, mode, tried = rest
     return Claimed(
         call,
         account_id,
@@ -222,14 +256,16 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
         due_at,
         SandboxClock(offset_s, moved_from, moved_to),
         sender,
+        Mode(mode),
+        tuple(tried or ()),
     )
 
 
 def _filed(row: tuple[Any, ...]) -> Filed:
     (call, account_id, campaign_id, campaign, position, number, product, kind, hold, reserved, attempt, *rest) = row
     (retried, route, state, retries, spacing_s, own, default, notify_url, plays, samples, dialed_at, *rest) = rest
-    (outcome, ended_at, ringing_at, answered_at, answerer, keys, mode, offset_s) = rest
-    report = Report(Outcome(outcome), ended_at, ringing_at, answered_at, Answerer(answerer), keys)
+    (outcome, ended_at, ringing_at, answered_at, answerer, keys, cause, mode, offset_s, tried) = rest
+    report = Report(Outcome(outcome), ended_at, ringing_at, answered_at, Answerer(answerer), keys, cause)
     return Filed(
         call,
         account_id,
@@ -255,6 +291,7 @@ def _filed(row: tuple[Any, ...]) -> Filed:
         dialed_at,
         report,
         SandboxClock(offset_s),
+        tuple(tried),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from portevoix.domain.call import Answerer, CallState, Outcome, Retries
+from portevoix.domain.call import Answerer, CallState, Outcome, Retries, Trace
 from portevoix.domain.campaign import (
     Attempt,
     Call,
@@ -184,6 +184,7 @@ def _values(placing: Placing) -> dict[str, Any]:
         "products": [one.product for one in placing.priced],
         "most": [one.most_micros for one in placing.priced],
         "holds": list(placing.holds),
+        "trunks": list(placing.trunks),
     }
 
 
@@ -238,7 +239,7 @@ def _call(row: tuple[Any, ...]) -> Call:
 
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:
-    number, route, dialed_at, ringing_at, answered_at, ended_at, outcome, answerer, keys, _ = row
+    number, route, dialed_at, ringing_at, answered_at, ended_at, outcome, answerer, keys, _, cause, trace = row
     return Attempt(
         number,
         route,
@@ -249,4 +250,6 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         Outcome(outcome) if outcome else None,
         Answerer(answerer) if answerer else None,
         keys,
+        cause,
+        tuple(Trace(datetime.fromisoformat(at), what, detail) for at, what, detail in trace or ()),
     )

@@ -13,6 +13,7 @@ from portevoix.domain.dialling import Conclusion, Progress
 from portevoix.domain.errors import DomainError, Unavailable
 from portevoix.ports import House
 from portevoix.service.settlement import settle
+from portevoix.worker.cancelling import surely
 
 MOST_IN_A_BATCH = 256
 AGAIN_S = 1.0
@@ -60,8 +61,8 @@ class Desk:
     async def run(self) -> None:
         """File and settle, until cancelled: the next batch is filed while the last one is settled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._file_all())
-            group.create_task(self._settle_all())
+            group.create_task(surely(self._file_all))
+            group.create_task(surely(self._settle_all))
 
     async def finish(self) -> None:
         """File and settle what is there, batches under way included; what fails is left to whoever sweeps."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from portevoix.domain.call import Outcome, Report
 from portevoix.domain.dialling import Conclusion, Dial
 from portevoix.domain.errors import DomainError
+from portevoix.domain.trunk import Engine
 from portevoix.ports import Carrier, House, Subscription
 from portevoix.service import dialling
+from portevoix.worker.cancelling import surely
 from portevoix.worker.desk import Desk
 from portevoix.worker.pace import Pace, Pacing
 
@@ -48,9 +51,10 @@ class Dialler:
 
     Args:
         house: where calls are.
-        routes: the carriers, the first one asked first.
+        routes: the carriers of simulated phones, the first one asked first.
         terms: how fast, and as who.
         on_settled: told of calls that were settled.
+        engines: the carriers of trunks, by what makes their calls; they may come and go.
     """
 
     def __init__(
@@ -59,15 +63,18 @@ class Dialler:
         routes: Sequence[Carrier],
         terms: Terms,
         on_settled: Callable[[Sequence[Conclusion]], None] = lambda concluded: None,
+        engines: Mapping[Engine, Carrier] | None = None,
     ) -> None:
         self._house = house
         self._routes = tuple(routes)
+        self._engines: Mapping[Engine, Carrier] = {} if engines is None else engines
         self._terms = terms
         self._pacing = Pacing(terms.route, terms.account)
         self._desk = Desk(house, on_settled)
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._strange: dict[int, datetime] = {}
         self._freed = asyncio.Event()
+        self._looks_again_at: datetime | None = None
         self._node = 0
 
     async def run(self) -> None:
@@ -81,10 +88,10 @@ class Dialler:
 
     async def _work(self) -> None:
         async with self._house.signals.subscribe("calls") as signal, asyncio.TaskGroup() as group:
-            group.create_task(self._stay_alive())
-            group.create_task(self._desk.run())
-            group.create_task(self._sweep())
-            group.create_task(self._hear(signal))
+            group.create_task(surely(self._stay_alive))
+            group.create_task(surely(self._desk.run))
+            group.create_task(surely(self._sweep))
+            group.create_task(surely(partial(self._hear, signal)))
             try:
                 await self._dial()
             finally:
@@ -107,10 +114,15 @@ class Dialler:
         most, room, busy = self._pacing.room(now)
         if not most:
             return 0
-        claimed = await dialling.claim_due(self._house, node, min(most, MOST_AT_ONCE), room, busy)
+        trunks = await dialling.rooms(self._house, self._engines)
+        wanted = [one.opens_at for one in trunks if one.is_wanted and not one.calls and one.opens_at is not None]
+        self._looks_again_at = min(wanted, default=None)
+        claimed = await dialling.claim_due(self._house, node, min(most, MOST_AT_ONCE), room, busy, trunks)
         if not claimed:
             return 0
-        dials = await dialling.begin(self._house, node, claimed, [route.name for route in self._routes])
+        self._looks_again_at = now  # where all of them wait for their trunks now, others may be behind them
+        names = [route.name for route in self._routes]
+        dials = await dialling.begin(self._house, node, claimed, names, self._engines)
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
             self._calls[dial.call_id] = asyncio.create_task(self._call(dial))
@@ -121,14 +133,20 @@ class Dialler:
         """Have a carrier make one call, and hand its report in."""
         report: Report | None = None
         try:
-            report = await self._routes[dial.route].call(dial, self._desk.note)
+            report = dial.refused or await self._ask(dial)
         except Exception:
-            log.exception("carrier_failed", call=dial.call, attempt=dial.attempt, route=self._routes[dial.route].name)
+            log.exception("carrier_failed", call=dial.call, attempt=dial.attempt)
         finally:
             self._desk.hand_in(dial.call_id, dial.attempt, report or Report(Outcome.LOST, self._house.clock.now()))
             self._pacing.end(dial.account_id)
             self._calls.pop(dial.call_id, None)
             self._freed.set()
+
+    async def _ask(self, dial: Dial) -> Report:
+        """Have its carrier make a call: the engine of its trunk, or a simulator."""
+        if dial.path is None:
+            return await self._routes[dial.route].call(dial, self._desk.note)
+        return await self._engines[dial.path.trunk.engine].call(dial, self._desk.note)
 
     async def _hear(self, signal: Subscription) -> None:
         while True:
@@ -137,9 +155,13 @@ class Dialler:
 
     async def _wait(self) -> None:
         """Wait until there may be something to dial: a signal, a call that ended, a pace that allows it again."""
-        is_paced = self._pacing.under_way and not self._pacing.room(self._house.clock.now())[0]
+        now = self._house.clock.now()
+        is_paced = self._pacing.under_way and not self._pacing.room(now)[0]
+        timeout_s = PACED_S if is_paced else POLL_S
+        if self._looks_again_at is not None:
+            timeout_s = min(max((self._looks_again_at - now).total_seconds(), PACED_S), timeout_s)
         try:
-            async with asyncio.timeout(PACED_S if is_paced else POLL_S):
+            async with asyncio.timeout(timeout_s):
                 await self._freed.wait()
         except TimeoutError:
             return

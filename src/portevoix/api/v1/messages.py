@@ -18,6 +18,8 @@ from portevoix.domain.errors import IdempotencyConflict, InsufficientCredit
 from portevoix.domain.mail import EmailInvalid
 from portevoix.domain.number import NumbersMissing, TooManyNumbers
 from portevoix.domain.recording import RecordingNotFound
+from portevoix.domain.routing import NoDepositRoute, NoRoute
+from portevoix.domain.safety import CapReached
 from portevoix.domain.schedule import ScheduledDateInvalid
 from portevoix.domain.speech import (
     LanguageInvalid,
@@ -39,6 +41,8 @@ _SENDING = (
     ScheduledDateInvalid,
     RecordingNotFound,
     InsufficientCredit,
+    NoRoute,
+    CapReached,
 )
 
 
@@ -103,7 +107,7 @@ DEPOSIT = Operation(
     answer=wire.DepositSent,
     run=_deposit,
     body=wire.DepositRequest,
-    refusals=(*_SENDING, TokenMissing, EmailInvalid, SenderInvalid, SenderNotAuthorized),
+    refusals=(*_SENDING, TokenMissing, EmailInvalid, SenderInvalid, SenderNotAuthorized, NoDepositRoute),
 )
 
 CANCEL = Operation(

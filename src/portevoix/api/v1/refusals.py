@@ -9,7 +9,19 @@ from msgspec import UNSET, ValidationError
 
 from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v1.wire import FieldError, Refusal
-from portevoix.domain import audio, campaign, errors, mail, number, recording, schedule, speech, webhook
+from portevoix.domain import (
+    audio,
+    campaign,
+    errors,
+    mail,
+    number,
+    recording,
+    routing,
+    safety,
+    schedule,
+    speech,
+    webhook,
+)
 
 
 class BodyMalformed(errors.InvalidValue):
@@ -72,6 +84,9 @@ ROWS: dict[type[errors.DomainError], Row] = {
     number.NumbersMissing: Row(400, "PHONE_NUMBER_REQUIRED", "Le numéro de téléphone est requis"),
     number.TooManyNumbers: Row(400, "PHONE_NUMBER_SIZE_ERROR", "Le nombre de numéros est supérieur à 500"),
     campaign.RecipientsRefused: Row(400, "DESTINATION_INVALID", "Le numéro de téléphone n'est pas autorisé"),
+    routing.NoRoute: Row(400, "NO_ROUTE", "Aucune route ne mène à ces numéros"),
+    routing.NoDepositRoute: Row(400, "NO_DEPOSIT_ROUTE", "Aucune route ne permet les dépôts vers ces numéros"),
+    safety.CapReached: Row(403, "DAILY_CAP_REACHED", "Le plafond journalier est atteint"),
     webhook.NotifyUrlInvalid: Row(400, "NOTIFY_URL_INVALID", "L'url de notification est invalide"),
     schedule.ScheduledDateInvalid: Row(400, "SCHEDULED_DATE_INVALID", "La date d'envoi est invalide"),
     mail.EmailInvalid: Row(400, "EMAIL_INVALID", "L'adresse e-mail est invalide"),

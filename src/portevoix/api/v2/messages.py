@@ -18,6 +18,8 @@ from portevoix.domain.notice import parse_place
 from portevoix.domain.number import NumbersMissing, TooManyNumbers
 from portevoix.domain.placing import Placing
 from portevoix.domain.recording import RecordingNotFound
+from portevoix.domain.routing import NoDepositRoute, NoRoute
+from portevoix.domain.safety import CapReached
 from portevoix.domain.schedule import ScheduledDateInvalid
 from portevoix.domain.speech import SpeechFailed, SpeechUnavailable, TextMissing, TextTooLong
 from portevoix.domain.webhook import NotifyUrlInvalid
@@ -34,6 +36,8 @@ _ORDER = (
     RecordingNotFound,
     SpeechFailed,
     SpeechUnavailable,
+    NoRoute,
+    NoDepositRoute,
 )
 _FORM = Form("text/csv", "order", Order)
 
@@ -144,7 +148,7 @@ MESSAGE_OPERATIONS = (
         status=201,
         body=NewMessage,
         upload=_FORM,
-        refusals=(*_ORDER, RecipientsRefused, InsufficientCredit, SenderNotAuthorized),
+        refusals=(*_ORDER, RecipientsRefused, InsufficientCredit, SenderNotAuthorized, CapReached),
     ),
     Operation(
         name="list_messages",

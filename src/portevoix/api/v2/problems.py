@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from portevoix.api.answer import Answer, Headers
 from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v2.wire.orders import RefusedNumber, refused_number
-from portevoix.domain import audio, campaign, errors, recording, sandbox, speech
+from portevoix.domain import audio, campaign, errors, recording, routing, safety, sandbox, speech
 
 CONTENT_TYPE = b"application/problem+json"
 
@@ -69,6 +69,9 @@ ROWS: dict[type[errors.DomainError], Row] = {
     errors.Defect: Row(500, "Internal error"),
     campaign.CampaignBegun: Row(409, "The message cannot be changed any more"),
     campaign.SenderNotAuthorized: Row(403, "The sender has not been verified"),
+    routing.NoRoute: Row(422, "No route leads there"),
+    routing.NoDepositRoute: Row(422, "No route takes deposits there"),
+    safety.CapReached: Row(403, "The day's allowance is used up"),
     recording.RecordingInUse: Row(409, "The recording is in use"),
     sandbox.SandboxOnly: Row(403, "Only for test keys"),
     RangeOutside: Row(416, "The range lies outside"),

@@ -14,62 +14,86 @@ UPDATE node SET lease_until = '-infinity' WHERE id = %(node)s;
 DELETE FROM node WHERE id = ANY(%(nodes)s::bigint[]);
 
 -- name: claim
--- Due calls for a node, in equal parts for the accounts that have some, as far as each has room.
--- Accounts are found by skipping through the index of what waits.
-WITH RECURSIVE waiting (account_id) AS (
-    (SELECT account_id FROM call WHERE state IN ('scheduled', 'ready') ORDER BY account_id LIMIT 1)
+-- Due calls for a node, in equal parts for the accounts that have some, as far as each has room, and so has the trunk
+-- whose queue they stand in. Queues, one an account and trunk, are found by skipping through the index of what waits.
+WITH RECURSIVE waiting (account_id, trunk_id) AS (
+    (SELECT account_id, trunk_id FROM call WHERE state IN ('scheduled', 'ready') ORDER BY account_id, trunk_id LIMIT 1)
     UNION ALL
-    SELECT (SELECT c.account_id FROM call c WHERE c.state IN ('scheduled', 'ready') AND c.account_id > w.account_id
-        ORDER BY c.account_id LIMIT 1)
-    FROM waiting w WHERE w.account_id IS NOT NULL
-), turn AS (
-    SELECT w.account_id, n.now_at, coalesce(b.room, %(room)s) AS room, count(*) OVER () AS accounts
+    SELECT n.account_id, n.trunk_id FROM waiting w CROSS JOIN LATERAL (
+        SELECT c.account_id, c.trunk_id FROM call c
+        WHERE c.state IN ('scheduled', 'ready') AND (c.account_id, c.trunk_id) > (w.account_id, w.trunk_id)
+        ORDER BY c.account_id, c.trunk_id LIMIT 1) n
+), queue AS (
+    SELECT w.account_id, w.trunk_id, n.now_at, coalesce(b.room, %(room)s) AS room, t.room AS trunk_room
     FROM waiting w
     JOIN account a ON a.id = w.account_id AND a.state = 'active'
     LEFT JOIN unnest(%(busy)s::bigint[], %(rooms)s::int[]) AS b (account_id, room) ON b.account_id = w.account_id
+    LEFT JOIN unnest(%(trunks)s::bigint[], %(trunk_rooms)s::int[]) AS t (trunk_id, room) ON t.trunk_id = w.trunk_id
     CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
-    WHERE coalesce(b.room, %(room)s) > 0 AND EXISTS (
-        SELECT FROM call c WHERE c.account_id = w.account_id AND c.state IN ('scheduled', 'ready') AND c.due_at <= n.now_at)
-    ORDER BY random() LIMIT %(most)s
+    WHERE coalesce(b.room, %(room)s) > 0 AND coalesce(t.room, 1) > 0 AND EXISTS (
+        SELECT FROM call c WHERE c.account_id = w.account_id AND c.trunk_id = w.trunk_id
+            AND c.state IN ('scheduled', 'ready') AND c.due_at <= n.now_at)
+), turn AS (
+    SELECT q.*, count(*) OVER () AS queues, count(*) OVER (PARTITION BY q.trunk_id) AS sharers,
+        row_number() OVER (PARTITION BY q.trunk_id ORDER BY random()) AS place
+    FROM queue q
 ), picked AS (
-    SELECT c.id FROM turn t CROSS JOIN LATERAL (
-        SELECT c.id FROM call c
-        WHERE c.account_id = t.account_id AND c.state IN ('scheduled', 'ready') AND c.due_at <= t.now_at
-        ORDER BY c.due_at, c.id LIMIT least(t.room, greatest(1, %(most)s / t.accounts))
-        FOR NO KEY UPDATE SKIP LOCKED) c
+    SELECT id FROM (
+        SELECT c.id, t.room, row_number() OVER (PARTITION BY t.account_id ORDER BY c.due_at, c.id) AS place
+        FROM (SELECT * FROM turn WHERE place <= coalesce(trunk_room, %(most)s) ORDER BY random() LIMIT %(most)s) t
+        CROSS JOIN LATERAL (
+            SELECT c.id, c.due_at FROM call c
+            WHERE c.account_id = t.account_id AND c.trunk_id = t.trunk_id AND c.state IN ('scheduled', 'ready')
+                AND c.due_at <= t.now_at
+            ORDER BY c.due_at, c.id
+            LIMIT least(t.room, greatest(1, %(most)s / t.queues), greatest(1, coalesce(t.trunk_room, %(most)s) / t.sharers))
+            FOR NO KEY UPDATE SKIP LOCKED) c) c
+    WHERE place <= room
 )
 UPDATE call c SET state = 'claimed', node_id = %(node)s
 FROM picked, campaign p, account a
 WHERE c.id = picked.id AND c.state IN ('scheduled', 'ready') AND p.id = c.campaign_id AND a.id = c.account_id
 RETURNING c.id, c.account_id, p.id, p.public_id, c.position, c.number, c.product, p.kind, p.sha256, p.samples, c.reserved_micros,
     p.own_revision, p.default_revision, c.attempt, c.route, c.due_at, a.clock_offset_s, a.clock_moved_from, a.clock_moved_to,
-    p.sender;
+    p.sender, a.mode, CASE WHEN c.route > 0 THEN ARRAY(
+        SELECT t.route FROM attempt t WHERE t.call_id = c.id AND t.number > c.attempt - c.route ORDER BY t.number) END;
+
+-- name: lock_trunks
+-- Whoever dials over a trunk does so alone, by id: so that what is counted next stays true until it is dialled.
+SELECT id FROM trunk WHERE id = ANY(%(trunks)s::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: dial
 -- Committed before a carrier is asked. Nothing is dialled by a node that was taken for dead, nor of a campaign that was
--- paused or cancelled meanwhile.
+-- paused or cancelled meanwhile, nor over a trunk beyond its room.
 -- Each is looked up by its own index, in order, however large its campaign is.
 WITH mine AS MATERIALIZED (
-    SELECT c.id, r.route, r.at
-    FROM unnest(%(calls)s::bigint[], %(routes)s::text[], %(times)s::timestamptz[]) AS r (id, route, at)
+    SELECT c.id, r.route, r.at, r.trunk_id
+    FROM unnest(%(calls)s::bigint[], %(routes)s::text[], %(times)s::timestamptz[], %(trunks)s::bigint[])
+        AS r (id, route, at, trunk_id)
     CROSS JOIN LATERAL (
         SELECT id, campaign_id FROM call WHERE id = r.id AND state = 'claimed' AND node_id = %(node)s FOR NO KEY UPDATE) c
     WHERE EXISTS (SELECT FROM campaign p WHERE p.id = c.campaign_id AND p.state = 'active')
         AND EXISTS (SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s FOR SHARE)
+), roomy AS (
+    SELECT m.* FROM (SELECT *, row_number() OVER (PARTITION BY trunk_id ORDER BY random()) AS place FROM mine) m
+    LEFT JOIN unnest(%(open_trunks)s::bigint[], %(rooms)s::int[]) AS t (trunk_id, room) USING (trunk_id)
+    WHERE m.trunk_id IS NULL OR m.place <= t.room
 ), dialed AS (
-    UPDATE call c SET state = 'dialing', attempt = c.attempt + 1 FROM mine WHERE c.id = mine.id AND c.state = 'claimed'
-    RETURNING c.id, c.attempt, c.account_id, mine.route, mine.at
+    UPDATE call c SET state = 'dialing', attempt = c.attempt + 1, trunk_id = coalesce(m.trunk_id, 0)
+    FROM roomy m WHERE c.id = m.id AND c.state = 'claimed'
+    RETURNING c.id, c.attempt, c.account_id, m.route, m.at, m.trunk_id
 )
-INSERT INTO attempt (call_id, number, account_id, route, dialed_at)
-SELECT id, attempt, account_id, route, at FROM dialed RETURNING call_id, number;
+INSERT INTO attempt (call_id, number, account_id, route, dialed_at, trunk_id)
+SELECT id, attempt, account_id, route, at, trunk_id FROM dialed RETURNING call_id, number;
 
 -- name: give_back
--- Claimed calls that this node will not dial.
-UPDATE call c SET state = CASE p.state WHEN 'paused' THEN 'paused'::call_state ELSE 'ready' END, node_id = NULL
-FROM campaign p, (
+-- Claimed calls that this node will not dial, in the queue of the trunk that they wait for, due later where told so.
+UPDATE call c SET state = CASE p.state WHEN 'paused' THEN 'paused'::call_state ELSE 'ready' END, node_id = NULL,
+    trunk_id = coalesce(r.trunk_id, c.trunk_id), due_at = coalesce(r.due_at, c.due_at)
+FROM campaign p, unnest(%(calls)s::bigint[], %(trunks)s::bigint[], %(due)s::timestamptz[]) AS r (id, trunk_id, due_at), (
     SELECT id FROM call WHERE id = ANY(%(calls)s::bigint[]) AND node_id = %(node)s AND state = 'claimed'
     ORDER BY id FOR NO KEY UPDATE) w
-WHERE c.id = w.id AND p.id = c.campaign_id;
+WHERE c.id = w.id AND r.id = w.id AND p.id = c.campaign_id;
 
 -- name: progress
 -- What carriers say on the way; the end may have overtaken it.
@@ -88,10 +112,10 @@ FROM said s WHERE a.call_id = s.call_id AND a.number = s.number AND a.outcome IS
 -- name: file
 -- Reports of attempts' ends, the first of each attempt alone.
 UPDATE attempt a SET outcome = r.outcome, ended_at = greatest(r.ended_at, a.dialed_at), ringing_at = r.ringing_at, answered_at = r.answered_at,
-    answerer = r.answerer, keys = r.keys
+    answerer = r.answerer, keys = r.keys, cause = r.cause, trace = r.trace
 FROM unnest(%(calls)s::bigint[], %(numbers)s::int[], %(outcomes)s::text[], %(ended)s::timestamptz[], %(ringing)s::timestamptz[],
-    %(answered)s::timestamptz[], %(answerers)s::text[], %(keys)s::text[])
-    AS r (call_id, number, outcome, ended_at, ringing_at, answered_at, answerer, keys)
+    %(answered)s::timestamptz[], %(answerers)s::text[], %(keys)s::text[], %(causes)s::int[], %(traces)s::jsonb[])
+    AS r (call_id, number, outcome, ended_at, ringing_at, answered_at, answerer, keys, cause, trace)
 WHERE a.call_id = r.call_id AND a.number = r.number AND a.outcome IS NULL AND a.is_open;
 
 -- name: lock_filed
@@ -99,7 +123,8 @@ WHERE a.call_id = r.call_id AND a.number = r.number AND a.outcome IS NULL AND a.
 SELECT c.id, c.account_id, c.campaign_id, p.public_id, c.position, c.number, c.product, p.kind, c.hold_id, c.reserved_micros,
     c.attempt, c.retried, c.route, p.state, p.retries, p.retry_spacing_s, p.own_revision, p.default_revision, p.notify_url,
     p.recording_name IS NOT NULL, p.samples, a.dialed_at, a.outcome, a.ended_at, a.ringing_at, a.answered_at, a.answerer, a.keys,
-    o.mode, o.clock_offset_s
+    a.cause, o.mode, o.clock_offset_s, ARRAY(
+        SELECT t.route FROM attempt t WHERE t.call_id = c.id AND t.number >= c.attempt - c.route ORDER BY t.number)
 FROM attempt a JOIN call c ON c.id = a.call_id AND c.attempt = a.number JOIN campaign p ON p.id = c.campaign_id
     JOIN account o ON o.id = c.account_id
 WHERE a.call_id = ANY(%(calls)s::bigint[]) AND a.is_open AND a.outcome IS NOT NULL
@@ -125,7 +150,7 @@ WITH asked AS MATERIALIZED (
 ), moved AS (
     UPDATE call c SET state = r.state::call_state, outcome = r.outcome, duration_s = r.duration_s, cost_micros = r.cost_micros,
         ended_at = CASE WHEN r.cost_micros IS NOT NULL THEN r.ended_at END, due_at = coalesce(r.due_at, c.due_at),
-        route = r.route, retried = r.retried, node_id = NULL
+        route = r.route, retried = r.retried, node_id = NULL, trunk_id = 0  -- another one may take it next
     FROM asked r WHERE c.id = r.call_id
     RETURNING c.campaign_id, c.reserved_micros, r.cost_micros, r.delivered, r.ended_at
 ), closed AS (

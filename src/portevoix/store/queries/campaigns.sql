@@ -18,10 +18,11 @@ WITH placed AS (
         %(reserved_micros)s, %(reserved_micros)s
     RETURNING id
 ), called AS (
-    INSERT INTO call (campaign_id, account_id, position, number, product, state, due_at, hold_id, reserved_micros)
-    SELECT p.id, %(account_id)s, r.position, r.number, r.product, %(state)s::call_state, %(due_at)s, r.hold_id, r.most_micros
-    FROM placed p, unnest(%(numbers)s::text[], %(products)s::text[], %(most)s::bigint[], %(holds)s::bigint[])
-        WITH ORDINALITY AS r (number, product, most_micros, hold_id, position)
+    INSERT INTO call (campaign_id, account_id, position, number, product, state, due_at, hold_id, reserved_micros, trunk_id)
+    SELECT p.id, %(account_id)s, r.position, r.number, r.product, %(state)s::call_state, %(due_at)s, r.hold_id, r.most_micros,
+        r.trunk_id
+    FROM placed p, unnest(%(numbers)s::text[], %(products)s::text[], %(most)s::bigint[], %(holds)s::bigint[],
+        %(trunks)s::bigint[]) WITH ORDINALITY AS r (number, product, most_micros, hold_id, trunk_id, position)
     RETURNING id
 ), told AS (
     INSERT INTO event (account_id, type, data, at)
@@ -54,7 +55,8 @@ SELECT c.hold_id, p.public_id, c.position FROM call c JOIN campaign p ON p.id = 
 WHERE c.account_id = %(account_id)s AND c.hold_id = ANY(%(holds)s::bigint[]);
 
 -- name: attempts
-SELECT a.number, a.route, a.dialed_at, a.ringing_at, a.answered_at, a.ended_at, a.outcome, a.answerer, a.keys, p.created_at
+SELECT a.number, a.route, a.dialed_at, a.ringing_at, a.answered_at, a.ended_at, a.outcome, a.answerer, a.keys, p.created_at,
+    a.cause, a.trace
 FROM campaign p JOIN call c ON c.campaign_id = p.id JOIN attempt a ON a.call_id = c.id
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.position = %(position)s
 ORDER BY a.number;

@@ -16,7 +16,7 @@ from portevoix.domain import campaign as domain
 from portevoix.domain.call import MEANINGS, CallState, Outcome
 from portevoix.domain.money import format_euros
 from portevoix.domain.tariff import Product
-from portevoix.service.sent import Sight, SightState, Step
+from portevoix.service.sent import Sight, SightState, Step, StepKind
 
 _CallState = Literal[
     "scheduled",
@@ -31,7 +31,6 @@ _CallState = Literal[
     "cancelled",
     "uncertain",
 ]
-_StepKind = Literal["accepted", "dialing", "ringing", "answered", "keys", "ended", "retry", "cancelled", "settled"]
 
 MOST_CALLS = 1_000
 
@@ -154,13 +153,16 @@ class TimelineStep(Struct, frozen=True):
 
     Args:
         attempt: the attempt that it belongs to, 1 for the first.
-        detail: the route, the outcome, the keys, when the next attempt is, or the cost in euros.
+        detail: the route, the outcome, the keys, when the next attempt is, the cost in euros, or what was noted on the
+            way, such as a machine's beep.
+        cause: the SIP response code of an end, where the route gave one.
     """
 
     at: datetime
-    what: _StepKind
+    what: StepKind
     attempt: int | None
     detail: str | None
+    cause: int | None
 
 
 class CallTimeline(Call, frozen=True):

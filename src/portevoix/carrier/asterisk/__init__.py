@@ -1,0 +1,1 @@
+"""Real calls through an Asterisk that somebody already runs, over its REST interface (ARI)."""

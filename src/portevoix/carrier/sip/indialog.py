@@ -1,0 +1,214 @@
+"""What happens in an answered call's dialog besides its end: hold, new media, refreshes, keys, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from portevoix.carrier.sip import refresh
+from portevoix.carrier.sip.compat import Answer, Asked, Message, Request, Response, Stack, Timer, Transaction
+from portevoix.carrier.sip.dialog import Dialog, authorise
+from portevoix.carrier.sip.digits import read_info
+from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
+from portevoix.carrier.sip.stream import Stream
+from portevoix.carrier.sip.wire import Peer
+
+_KNOWN = frozenset({"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REGISTER", "SUBSCRIBE"})
+
+
+class Call(Protocol):
+    """The call, as this half of it needs it."""
+
+    dialog: Dialog
+    stream: Stream | None
+    local: Local | None
+    media: Media | None
+
+    def aim(self, media: Media) -> None:
+        """Send media as the far end wants them from now on."""
+
+    def left(self) -> None:
+        """The far end has sent BYE, or is gone."""
+
+    def lost_session(self) -> None:
+        """Nobody has refreshed the session."""
+
+    def note(self, what: str, detail: str = "") -> None:
+        """Keep something for the call's timeline."""
+
+
+class InDialog:
+    """The dialog of one call, once it is established.
+
+    Args:
+        stack: whose loop keeps the timers.
+        peer: whose credentials answer a challenge.
+        session_s: the session interval that we ask for.
+    """
+
+    def __init__(self, call: Call, stack: Stack, peer: Peer, session_s: int) -> None:
+        self._call = call
+        self._stack = stack
+        self._peer = peer
+        self._session = refresh.Session(session_s, is_ours=True)
+        self._updates = False
+        self._is_refreshing = False
+        self._timer: Timer = None
+        self._answers: dict[str, Asked] = {
+            "BYE": self._bye,
+            "INVITE": self._invite,
+            "UPDATE": self._update,
+            "INFO": self._info,
+            "OPTIONS": lambda request, _: self._say(request, 200, "OK"),
+            "REFER": lambda request, _: self._say(request, 603, "Decline"),
+        }
+
+    # -- what the far end asks
+
+    def answer(self, request: Request, transaction: Transaction) -> Answer:
+        """Answer a request; returns what sippy's transaction layer takes."""
+        method = request.getMethod()
+        if not self._call.dialog.is_in_order(request):
+            return self._say(request, 500, "Server Internal Error")  # (12.2.2)
+        if method != "BYE" and self._call.stream is None:
+            return self._say(request, 481, "Call/Transaction Does Not Exist")
+        if method in self._answers:
+            return self._answers[method](request, transaction)
+        if method in _KNOWN:
+            return self._say(request, 405, "Method Not Allowed")
+        return self._say(request, 501, "Not Implemented")
+
+    def _bye(self, request: Request, _: Transaction) -> Answer:
+        answer = self._say(request, 200, "OK")
+        self._stack.soon(self._call.left)  # once the 200 has left
+        return answer
+
+    def _info(self, request: Request, _: Transaction) -> Answer:
+        body = request.getBody()
+        key = None if body is None else read_info(str(body))
+        if key is not None and self._call.stream is not None:
+            self._call.stream.digits.press(key)
+        return self._say(request, 200, "OK")
+
+    def _invite(self, request: Request, transaction: Transaction) -> Answer:
+        """Take a re-INVITE: new media, hold, or a refresh (14.2); one of ours under way goes first."""
+        if self._is_refreshing:
+            return self._say(request, 491, "Request Pending")
+        if request.getBody() is None:
+            return self._offer(request, transaction)
+        return self._agree(request)
+
+    def _update(self, request: Request, _: Transaction) -> Answer:
+        """Take an UPDATE (RFC 3311): a refresh, or as a re-INVITE where it bears a description."""
+        if request.getBody() is None:
+            self._call.dialog.refresh_target(request, request.getSource())
+            return self._say(request, 200, "OK", self._refreshed(request))
+        return self._agree(request)
+
+    def _agree(self, request: Request) -> Answer:
+        assert self._call.local is not None
+        try:
+            media = parse(str(request.getBody()))
+        except SdpRefused as error:
+            self._call.note("refused_offer", str(error))
+            return self._say(request, 488, "Not Acceptable Here")
+        if self._call.media is not None and media.codec is not self._call.media.codec:
+            media = self._keep_codec(media)
+        self._call.local = replace(self._call.local, version=self._call.local.version + 1)
+        self._call.dialog.refresh_target(request, request.getSource())
+        self._call.aim(media)
+        return self._say(request, 200, "OK", self._refreshed(request), self._call.local.answer(media))
+
+    def _keep_codec(self, media: Media) -> Media:
+        """Stay with the codec that the message is being said in, where the far end still takes it."""
+        assert self._call.media is not None
+        codec = self._call.media.codec
+        return replace(media, codec=codec) if codec in media.codecs else media
+
+    def _offer(self, request: Request, transaction: Transaction) -> Answer:
+        """Answer a re-INVITE without a description by an offer; the ACK bears the answer (RFC 3264, 5)."""
+        assert self._call.local is not None
+        response = self._call.dialog.response(request, 200, "OK", self._refreshed(request), self._call.local.offer())
+
+        def acknowledged(ack: Request) -> None:
+            try:
+                if ack.getBody() is not None and self._call.stream is not None:
+                    self._call.aim(parse(str(ack.getBody())))
+            except SdpRefused as error:
+                self._call.note("refused_answer", str(error))
+
+        self._stack.transactions.sendResponse(response, transaction, ack_cb=acknowledged)
+
+    def _say(
+        self,
+        request: Request,
+        code: int,
+        reason: str,
+        headers: list[tuple[str, str]] | None = None,
+        body: str | None = None,
+    ) -> Answer:
+        return self._call.dialog.response(request, code, reason, headers or [], body), None, None
+
+    # -- session timers
+
+    def agreed(self, response: Response) -> None:
+        """Take what the first answer says of session timers; one that says nothing wants none (RFC 4028, 7.2)."""
+        allowed = ",".join(str(one.body) for one in response.getHFs("allow")).upper()
+        self._updates = "UPDATE" in allowed
+        self._renew(response, we_asked=True)
+
+    def _refreshed(self, request: Request) -> list[tuple[str, str]]:
+        session = self._renew(request, we_asked=False)
+        if session is None:
+            return []
+        return [("Session-Expires", refresh.write(session, we_asked=False)), ("Require", "timer")]
+
+    def _renew(self, message: Message, *, we_asked: bool) -> refresh.Session | None:
+        session = None
+        for one in message.getHFs("session-expires"):
+            session = refresh.read(str(one.body), we_asked=we_asked)
+        self.stop()
+        if session is not None:
+            self._session = session
+            wait_s = session.refresh_after_s if session.is_ours else session.gone_after_s
+            self._timer = self._stack.after(wait_s, self._refresh if session.is_ours else self._call.lost_session)
+        return session
+
+    def _refresh(self, authorised: tuple[str, str] | None = None) -> None:
+        """Refresh the session: by UPDATE where the far end knows it, which cannot disturb the media."""
+        call = self._call
+        if call.local is None or call.stream is None:
+            return
+        headers = [
+            ("Supported", "timer"),
+            ("Session-Expires", refresh.write(self._session, we_asked=True)),
+            *([] if authorised is None else [authorised]),
+        ]
+        is_update = self._updates
+        request = call.dialog.request(
+            "UPDATE" if is_update else "INVITE", headers, None if is_update else call.local.offer()
+        )
+        self._is_refreshing = True
+
+        def told(response: Response, _: Transaction) -> None:
+            code = response.getSCode()[0]
+            if code < 200 or call.stream is None:
+                return
+            self._is_refreshing = False
+            answer = authorise(request, response, self._peer) if code in (401, 407) and authorised is None else None
+            if answer is not None:
+                self._refresh(answer)
+            elif code < 300:
+                self._renew(response, we_asked=True)
+            elif code in (408, 481):  # the dialog is gone (12.2.1.2)
+                call.lost_session()
+            else:
+                self._timer = self._stack.after(self._session.expires_s / 3, call.lost_session)
+
+        self._stack.send(request, told)
+
+    def stop(self) -> None:
+        """Let the timer go."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

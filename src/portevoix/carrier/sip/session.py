@@ -1,0 +1,408 @@
+"""One call, from INVITE to BYE. All of it runs in the signalling thread."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from portevoix.audio.answering.heard import Heard
+from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step
+from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
+from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
+from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, is_stale
+from portevoix.carrier.sip.ear import Ear, Listening
+from portevoix.carrier.sip.indialog import InDialog
+from portevoix.carrier.sip.redirect import Redirects
+from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
+from portevoix.carrier.sip.sounds import Sounds
+from portevoix.carrier.sip.sources import Sources
+from portevoix.carrier.sip.stream import NoPort, Ports, Stream
+from portevoix.carrier.sip.terms import SipTerms
+from portevoix.carrier.sip.wheel import MediaThread
+from portevoix.carrier.sip.wire import Answered, Begin, Ended, FromProcess, Rang
+from portevoix.domain.call import Answerer, Outcome
+
+LINGER_S = 32.0
+"""How long a dialog that is over still answers (RFC 3261, 17: 64 times T1)."""
+MOST_TRACE = 64
+MOST_CHALLENGES = 3
+"""A server's and a proxy's, and one whose nonce was too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What calls of one process share."""
+
+    terms: SipTerms
+    stack: Stack
+    media: MediaThread
+    ports: Ports
+    ear: Ear
+    sounds: Sounds
+    sources: Sources
+    tell: Callable[[FromProcess], None]
+
+
+class Stage(Enum):
+    """Where a call stands."""
+
+    CALLING = auto()
+    ANSWERED = auto()
+    CANCELLING = auto()  # reported already; a 2xx that comes yet is ended at once
+    OVER = auto()
+
+
+class Session:
+    """One call.
+
+    Args:
+        means: what calls share.
+        begin: what is asked for.
+        on_gone: called when nothing of the call is left.
+    """
+
+    def __init__(self, means: Means, begin: Begin, on_gone: Callable[[], None]) -> None:
+        self._means = means
+        self._begin = begin
+        self._on_gone = on_gone
+        self._terms = means.terms
+        identity = Identity(begin.peer, begin.user, begin.caller, begin.is_asserted)
+        self.dialog = Dialog(means.stack, identity, begin.peer.addresses[0])
+        self._identity = identity
+        self._redirects = Redirects(begin.peer, begin.user, means.terms.redirects_most)
+        self._plan = Plan(begin.mode, means.terms.answering, means.terms.tail_ms)
+        self.stage = Stage.CALLING
+        self.stream: Stream | None = None
+        self.local: Local | None = None
+        self.media: Media | None = None
+        self._listening: Listening | None = None
+        self._invite: Request = None
+        self._transaction: Transaction = None
+        self._timers: dict[str, Timer] = {}
+        self._session_s = means.terms.session_s
+        self._min_s = 90
+        self._challenges = 0
+        self._authorised: dict[str, str] = {}
+        self._early: str | None = None
+        self._rang_at: float | None = None
+        self._answered_at: float | None = None
+        self._trace: list[tuple[float, str, str]] = []
+        self._indialog = InDialog(self, means.stack, begin.peer, means.terms.session_s)
+
+    # -- the way to the answer
+
+    def start(self) -> None:
+        """Send the INVITE."""
+        try:
+            self.stream = Stream(self._means.ports.take())
+        except NoPort:
+            self.note("no_port", "every RTP port is taken")
+            self._end(Outcome.CONGESTION, None)
+            self._gone()
+            return
+        self.local = Local(self._terms.shown, self.stream.port, random.getrandbits(31))
+        self._means.media.add(self.stream)
+        self._means.sources.allow(self._begin.peer.addresses)
+        self._means.stack.transactions.regConsumer(self, self.dialog.call_id)
+        self._send_invite()
+        self._after("ring", self._terms.ring_timeout_s, self._unanswered)
+
+    def _send_invite(self) -> None:
+        assert self.local is not None
+        headers = [
+            *self._identity.headers(),
+            *self._begin.headers,
+            ("Supported", "timer"),
+            ("Session-Expires", str(self._session_s)),
+            ("Min-SE", str(self._min_s)),
+            *self._authorised.items(),
+        ]
+        self._invite = self.dialog.request("INVITE", headers, self.local.offer())
+        self._transaction = self._means.stack.send(self._invite, self._responded)
+        self._after("trying", self._terms.trying_timeout_s, self._dead)
+
+    def _responded(self, response: Response, transaction: Transaction) -> None:
+        if transaction is not self._transaction and transaction is not None and self.stage is not Stage.CANCELLING:
+            return
+        code = response.getSCode()[0]
+        self._cancel("trying")
+        if code < 200:
+            self._proceeds(code, response)
+        elif self.stage is not Stage.CALLING:
+            self._came_late(code, response)
+        elif code < 300:
+            self._accepted(response)
+        elif not self._tries_again(code, response):
+            self._refused(code, response)
+
+    def _proceeds(self, code: int, response: Response) -> None:
+        if self.stage is not Stage.CALLING:
+            return
+        if code == 180 and self._rang_at is None:
+            self._rang_at = time.time()
+            self._means.tell(Rang(self._begin.key, self._rang_at))
+        if response.getBody() is not None and code > 100:
+            if self._early is None:
+                self.note("early_media", f"code={code}")
+            self._early = str(response.getBody())
+
+    def _tries_again(self, code: int, response: Response) -> bool:
+        """Send the INVITE again where a refusal says how: with credentials, a longer session, to another place."""
+        if code in (401, 407) and self._challenges < MOST_CHALLENGES:
+            authorised = authorise(self._invite, response, self._begin.peer)
+            if authorised is None or (authorised[0] in self._authorised and not is_stale(response)):
+                return False
+            self._challenges += 1
+            self._authorised |= [authorised]
+        elif code == 422 and response.countHFs("min-se") and self._min_s == 90:
+            least = str(response.getHFBody("min-se")).partition(";")[0].strip()
+            self._min_s = int(least) if least.isdecimal() and len(least) < 6 else 90
+            if self._min_s <= 90:
+                return False
+            self._session_s = max(self._session_s, self._min_s)
+        elif 300 <= code < 400:
+            place = self._redirects.follow(response)
+            if place is None:
+                return False
+            self.note("redirect", f"code={code} to={place.target}")
+            self.dialog.redirect(place.target, place.address, place.port)
+            self._means.sources.allow([place.address])
+            self._authorised.clear()
+        else:
+            return False
+        self._send_invite()
+        return True
+
+    def _refused(self, code: int, response: Response) -> None:
+        if is_local(response):
+            self.note("no_response", "the trunk has said nothing")
+            self._end(Outcome.CONGESTION if self._rang_at is None else Outcome.NO_ANSWER, code)
+        else:
+            reasons = [read_reason(str(one.body)) for one in response.getHFs("reason")]
+            q850 = next((one for one in reasons if one is not None), None)
+            self.note("refused", f"code={code}" + ("" if q850 is None else f" q850={q850}"))
+            self._end(outcome_of(Refusal(code, q850, rang=self._rang_at is not None)), code)
+        self._gone()
+
+    def _dead(self) -> None:
+        """Nothing has come, not even a 100: the trunk is dead, the phone has not rung as far as anybody can tell."""
+        self.note("no_response", f"the trunk has said nothing for {self._terms.trying_timeout_s:g} s")
+        self._give_up(Outcome.CONGESTION, 408)
+
+    def _unanswered(self) -> None:
+        self._give_up(Outcome.NO_ANSWER, None)
+
+    def _give_up(self, outcome: Outcome, cause: int | None) -> None:
+        """Cancel the INVITE, and report at once. A 2xx that crosses the CANCEL is ended by BYE, and nothing billed."""
+        self.stage = Stage.CANCELLING
+        self._means.stack.transactions.cancelTransaction(self._transaction)
+        self._end(outcome, cause, Stage.CANCELLING)
+        self._after("gone", LINGER_S * 2, self._gone)
+
+    def _came_late(self, code: int, response: Response) -> None:
+        if code < 300 and not self.dialog.is_established:
+            self.dialog.establish(response)
+            self._bye()
+            self._after("gone", LINGER_S, self._gone)
+        elif code >= 300:
+            self._gone()
+
+    # -- the answer
+
+    def _accepted(self, response: Response) -> None:
+        assert self.stream is not None
+        self._cancel("ring")
+        self.dialog.establish(response)
+        try:
+            if not self.dialog.is_established:
+                raise SdpRefused("the answer bears no tag")
+            # Some gateways describe their media in the 183 alone.
+            media = parse((self._early or "") if response.getBody() is None else str(response.getBody()))
+        except SdpRefused as error:
+            self.note("no_media", str(error))
+            self._bye()
+            self._end(Outcome.CONGESTION, 488)
+            return
+        self.stage = Stage.ANSWERED
+        self._answered_at = time.time()
+        self._means.tell(Answered(self._begin.key, self._answered_at))
+        self.media = media
+        self._follow(self._plan.answered())  # before anything can leave: its first frame is the first of all
+        self.aim(media)
+        self._after("longest", self._begin.longest_s, self._cut)
+        self._indialog.agreed(response)
+        if self._plan.listens and self.stage is Stage.ANSWERED:
+            self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._cut)
+
+    def aim(self, media: Media) -> None:
+        """Send media as the far end wants them from now on."""
+        assert self.stream is not None
+        if self.media is not None and media.hears != self.media.hears:
+            self.note("resumed" if media.hears else "hold")
+        self.media = media
+        self.stream.aim(media, self._begin.peer.addresses)
+
+    def _follow(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            match step:
+                case Play():
+                    self._play()
+                case Note():
+                    self.note(step.what, step.detail)
+                case HangUp():
+                    self._after("hang_up", step.after_ms / 1_000, self._hang_up, step)
+
+    def _play(self) -> None:
+        assert self.stream is not None
+        assert self.media is not None
+        self._cancel("hang_up")
+        sound = self._means.sounds.spoken(self._begin.sha256, self.media.codec)
+        self.stream.play(sound, lambda: self._means.stack.soon(self._played))
+        if not self._plan.listens:
+            self._stop_listening()
+
+    def _played(self) -> None:
+        if self.stage is Stage.ANSWERED and self.stream is not None and not self.stream.is_playing:
+            self.note("played")
+            self._follow(self._plan.played())
+
+    def _heard(self, heard: Sequence[Heard], at_ms: int) -> None:
+        if self.stage is Stage.ANSWERED:
+            self._follow(self._plan.hear(heard, at_ms))
+
+    # -- the end
+
+    def hang_up(self) -> None:
+        """End the call, because we are asked to."""
+        if self.stage is Stage.CALLING:
+            self._give_up(Outcome.NO_ANSWER, None)
+        else:
+            self._cut()
+
+    def fail(self, outcome: Outcome) -> None:
+        """Report a call that a defect ended, unless it was reported."""
+        if self.stage in (Stage.CALLING, Stage.ANSWERED):
+            self._end(outcome, None)
+            self._gone()
+
+    def _cut(self) -> None:
+        """End the call because its time is over."""
+        if self.stage is Stage.ANSWERED:
+            self.note("cut")
+            self._hang_up(self._plan.cut())
+
+    def _hang_up(self, step: HangUp) -> None:
+        if self.stage is Stage.ANSWERED:
+            self._bye()
+            self._end(step.outcome, None, answerer=step.answerer)
+
+    def left(self) -> None:
+        """The far end has sent BYE, or is gone."""
+        if self.stage is Stage.ANSWERED:
+            step = self._plan.left()
+            self.note("far_end_hung_up")
+            self._end(step.outcome, None, answerer=step.answerer)
+            self._after("gone", LINGER_S, self._gone)
+        elif self.stage is Stage.CALLING:
+            self._end(Outcome.UNREACHABLE, None)
+            self._after("gone", LINGER_S, self._gone)
+
+    def lost_session(self) -> None:
+        """End a call that nobody has refreshed (RFC 4028, 10)."""
+        if self.stage is Stage.ANSWERED:
+            self.note("session_expired")
+            self._bye()
+            self.left()
+
+    def _bye(self, authorised: tuple[str, str] | None = None) -> None:
+        bye = self.dialog.request("BYE", [] if authorised is None else [authorised])
+
+        def told(response: Response, _: Transaction) -> None:
+            code = response.getSCode()[0]
+            answer = authorise(bye, response, self._begin.peer) if code in (401, 407) and not authorised else None
+            if answer is not None:
+                self._bye(answer)
+            elif code >= 200:
+                self._gone()
+
+        self._means.stack.send(bye, told)
+
+    def _end(
+        self,
+        outcome: Outcome,
+        cause: int | None,
+        stage: Stage = Stage.OVER,
+        answerer: Answerer = Answerer.UNKNOWN,
+    ) -> None:
+        """Report how the call ended, once, and let its media go."""
+        ended_at = time.time()
+        self.stage = stage
+        digits = ""
+        for name in list(self._timers):
+            self._cancel(name)
+        self._indialog.stop()
+        self._stop_listening()
+        if self.stream is not None:
+            self.stream.digits.finish()
+            digits = self.stream.digits.pressed
+            if self._answered_at is not None:
+                self.note("rtp", self.stream.summary())
+            self._means.media.remove(self.stream)
+            self.stream = None
+        self._means.tell(
+            Ended(
+                key=self._begin.key,
+                at=ended_at,
+                outcome=outcome,
+                cause=cause,
+                rang_at=self._rang_at,
+                answered_at=self._answered_at,
+                answerer=answerer,
+                digits=digits,
+                trace=tuple(self._trace),
+            )
+        )
+
+    def _gone(self) -> None:
+        """Forget the call."""
+        for name in list(self._timers):
+            self._cancel(name)
+        if self._means.stack.transactions.req_consumers.get(self.dialog.call_id):
+            self._means.stack.transactions.unregConsumer(self, self.dialog.call_id)
+            self._means.sources.refuse([*self._begin.peer.addresses, *self._redirects.followed])
+        self._on_gone()
+
+    # -- requests of the far end, as sippy hands them up
+
+    def isYours(self, request: Request) -> Session | None:  # noqa: N802 - sippy's name
+        """Tell sippy whether a request is of this call."""
+        return self if self.dialog.is_ours(request) else None
+
+    def recvRequest(self, request: Request, transaction: Transaction) -> Answer:  # noqa: N802 - sippy's name
+        """Answer a request of this call."""
+        return self._indialog.answer(request, transaction)
+
+    # -- odds and ends
+
+    def note(self, what: str, detail: str = "") -> None:
+        """Keep something for the call's timeline."""
+        if len(self._trace) < MOST_TRACE:
+            self._trace.append((time.time(), what, detail))
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.is_over = True
+        if self.stream is not None:
+            self.stream.listener = None
+
+    def _after(self, name: str, seconds: float, step: Callable[..., None], *arguments: object) -> None:
+        self._cancel(name)
+        self._timers[name] = self._means.stack.after(seconds, step, *arguments)
+
+    def _cancel(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
