@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from portevoix.bootstrap.trunks import Checked, OnHealth, TrunkCarrier
 from portevoix.domain.trunk import Trunk
 from portevoix.ports import Clock
@@ -50,7 +52,7 @@ async def check_asterisk(trunk: Trunk, limit_s: float = CHECK_S) -> Checked:
     try:
         await ari.ready()  # events too: a user that may not have them could make no call
         return Checked(is_found=True, asterisk=await asterisk_version(ari), endpoint=await endpoint_state(ari, trunk))
-    except (AriDown, AriRefused, AriUnclear) as error:
+    except (AriDown, AriRefused, AriUnclear, msgspec.DecodeError) as error:
         return Checked(is_found=True, asterisk="", reason=str(error))
     finally:
         keeper.cancel()

@@ -333,8 +333,14 @@ class Call:
 
     def _after(self, name: str, seconds: float, step: Callable[..., Awaitable[None]], *arguments: object) -> None:
         self._cancel(name)
-        put = self._steps.put_nowait
-        self._timers[name] = asyncio.get_running_loop().call_later(seconds, put, lambda: step(*arguments))
+
+        async def due() -> None:
+            if self._timers.get(name) is timer:  # it may have been cancelled while it waited for its turn
+                del self._timers[name]
+                await step(*arguments)
+
+        timer = asyncio.get_running_loop().call_later(seconds, self._steps.put_nowait, due)
+        self._timers[name] = timer
 
     def _cancel(self, name: str) -> None:
         timer = self._timers.pop(name, None)

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+import msgspec
+
 from portevoix.carrier.asterisk import events
 from portevoix.carrier.asterisk.ari import Ari, AriDown, AriRefused, AriUnclear
 from portevoix.carrier.asterisk.call import Call, Means
@@ -188,15 +190,15 @@ async def endpoint_state(ari: Ari, trunk: Trunk) -> str:
 
     Returns:
         ``online``, ``offline``, ``unknown``; ``missing`` where there is none of that name, as where its routes name
-        others; ``offline`` too where Asterisk does not answer.
+        others; ``offline`` too where Asterisk does not answer, or something else does.
     """
     try:
         body = await ari.ask("GET", f"endpoints/PJSIP/{quote(trunk.name, safe='')}")
+        return events.endpoint.decode(body).state
     except AriRefused:
         return "missing"
-    except (AriDown, AriUnclear):
+    except (AriDown, AriUnclear, msgspec.DecodeError):
         return "offline"
-    return events.endpoint.decode(body).state
 
 
 async def asterisk_version(ari: Ari) -> str:
