@@ -135,7 +135,7 @@ async def test_a_url_that_cannot_be_read_is_told(webhooks, url):
 class TestManyAtOnce:
     async def test_a_slow_host_does_not_hold_up_another(self, receiver):
         receiver.default = Answer(hangs=True)
-        async with Receiver() as other, HttpWebhooks(HERE, timeout_s=PATIENCE_S, per_host=3, patience_s=PATIENCE_S) as webhooks:
+        async with Receiver() as other, HttpWebhooks(HERE, per_host=3, patience_s=PATIENCE_S) as webhooks:
             slow = [asyncio.create_task(webhooks.deliver(post(receiver))) for _ in range(20)]
             await receiver.wait_for(3)
             request = get(other.url(host="localhost"))

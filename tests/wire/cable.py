@@ -10,7 +10,10 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Cable:
-    """A connection to the database that can be cut: a relay between two sockets."""
+    """A connection to the database that can be cut: a relay between two sockets.
+
+    ``may_talk`` is set; while it is not, new connections are made, and nothing comes through them.
+    """
 
     def __init__(self, url: str, folder: Path) -> None:
         (there,) = parse_qs(urlsplit(url).query)["host"]
@@ -18,6 +21,8 @@ class Cable:
         self._here = folder / SOCKET
         self.url = url.replace(quote(there, safe=""), quote(str(folder), safe=""))
         self.used = asyncio.Event()
+        self.may_talk = asyncio.Event()
+        self.may_talk.set()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -39,6 +44,7 @@ class Cable:
         far_reader, far_writer = await asyncio.open_unix_connection(self._there)
         self._open |= {writer, far_writer}
         self.used.set()
+        await self.may_talk.wait()
         await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

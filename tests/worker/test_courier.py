@@ -340,6 +340,48 @@ async def test_a_fault_of_the_database_holds_webhooks_up_and_loses_none(
     assert await states(house, alice) == [WebhookState.DELIVERED] * 6
 
 
+async def test_a_courier_that_is_stopped_gives_back_what_is_under_way_for_the_next_one_to_begin_at_once(
+    house: House, alice: Customer, receiver: Receiver, hire: Hire, url: str, tries
+) -> None:
+    receiver.default = Answer(hangs=True)
+    await tell(house, alice, receiver, 20)
+    courier = asyncio.create_task(hire().run())
+    async with asyncio.timeout(PATIENCE_S):
+        await receiver.wait_for(1)
+        while not courier.done():
+            courier.cancel()
+            await asyncio.sleep(0)
+    with psycopg.connect(url) as connection:
+        due = "SELECT status::text, coalesce(scheduled_at, now()) <= now() AS due, count(*) FROM procrastinate_jobs"
+        assert connection.execute(f"{due} GROUP BY 1, 2".encode()).fetchall() == [("todo", True, 20)]
+    receiver.release.set()
+    async with at_work(hire()):
+        assert await tries.wait_for(20) == [("webhook", "done")] * 20
+
+
+async def test_a_courier_whose_heartbeat_failed_begins_anew(
+    house: House, alice: Customer, receiver: Receiver, hire: Hire, url: str, tries
+) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(
+            """
+            CREATE SEQUENCE heartbeats;
+            CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('heartbeats') = 1 THEN RAISE EXCEPTION 'not now'; END IF;
+                PERFORM pg_notify('heartbeat', '');
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER fail_once BEFORE UPDATE ON procrastinate_workers FOR EACH ROW EXECUTE FUNCTION fail_once();
+            LISTEN heartbeat;
+            """
+        )
+        async with at_work(hire()):
+            assert [notice async for notice in connection.notifies(timeout=PATIENCE_S, stop_after=1)]
+            await tell(house, alice, receiver)
+            await tries.wait_for(1)
+
+
 # mails
 
 

@@ -54,9 +54,34 @@ class WholeConnection(Connection):
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
-            with suppress(psycopg.Error):
-                await (await making).close()
+            while not making.done():
+                with suppress(asyncio.CancelledError):  # whoever cancels us may do so more than once
+                    await asyncio.wait({making})
+            if making.exception() is None:
+                await making.result().close()
             raise
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool that lends no connection to a task that was cancelled while it waited for one.
+
+    Before Python 3.12, ``asyncio.wait_for`` loses a cancellation that comes together with what is waited for: the task
+    would go on, and whoever cancelled it wait for ever.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own
+        """Lend a connection. Raises PoolTimeout."""
+        cancelled_before = _times_cancelled()
+        connection = await super().getconn(timeout)
+        if _times_cancelled() > cancelled_before:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
+
+def _times_cancelled() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 class Database:
@@ -152,11 +177,11 @@ async def open_pool(
     Raises:
         Unavailable: no connection within a few seconds.
     """
-    pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+    pool = Pool(
         url,
         min_size=smallest,
         max_size=largest,
-        kwargs={"application_name": "portevoix", **session, **PATIENCE},
+        kwargs={"application_name": "portevoix", **PATIENCE, **session},
         connection_class=WholeConnection,
         reconnect_timeout=RECONNECT_TIMEOUT_S,
         open=False,

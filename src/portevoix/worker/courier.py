@@ -12,6 +12,7 @@ from procrastinate import App, RetryDecision
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
+from procrastinate.worker import Worker
 
 from portevoix.domain.errors import DomainError
 from portevoix.ports import House, Mailer, WebhookSender
@@ -42,7 +43,9 @@ class WhenTold(BaseRetryStrategy):
     """Tries again when the last try told to. The job keeps its place before the later ones of its call."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """Decide on a job that failed."""
+        """Decide on a job that failed, or that was interrupted by the courier's end."""
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision(retry_in={"seconds": 0})
         return RetryDecision(retry_in={"seconds": exception.wait_s if isinstance(exception, TryAgain) else AGAIN_S})
 
 
@@ -83,7 +86,7 @@ class Courier:
             try:
                 async with self._open_jobs() as jobs:
                     self._register(jobs)
-                    await asyncio.gather(self._work(jobs), self._rescue(jobs))
+                    await self._work(jobs)
             except DomainError as error:
                 log.warning("courier_waits", error=error.message)
             except Exception:
@@ -103,24 +106,35 @@ class Courier:
             await self._attempt("mail", lambda: send_mail(self._house, self._mailer, mail, tried))
 
     async def _work(self, jobs: App) -> None:
-        await jobs.run_worker_async(
+        """Run jobs, until a fault or a cancellation; what is under way then is given back before this ends."""
+        worker = Worker(
+            jobs,
             queues=[self._queue],
             concurrency=AT_ONCE,
             fetch_job_polling_interval=POLL_S,
             listen_notify=True,
             delete_jobs="successful",
             install_signal_handlers=False,
-            update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=STALLED_S,
             shutdown_graceful_timeout=0,
         )
+        async with asyncio.TaskGroup() as group:  # waits for the worker's end, however often this is cancelled
+            running = group.create_task(worker.run())  # type: ignore[no-untyped-call]  # theirs
+            watching = group.create_task(self._look_after(jobs, worker, running))
+            await asyncio.wait({running})
+            watching.cancel()
 
-    async def _rescue(self, jobs: App) -> None:
-        """Give jobs whose worker died to another: their notices may be sent twice, under the same id."""
-        while True:
+    async def _look_after(self, jobs: App, worker: Worker, running: asyncio.Task[None]) -> None:
+        """Say that the worker is alive, and give jobs whose worker died to another: those may be sent twice.
+
+        The worker's own heartbeat stops at the first that fails, while it works on.
+        """
+        while not running.done():
+            if worker.worker_id is not None:
+                await jobs.job_manager.update_heartbeat(worker.worker_id)
             for job in await jobs.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_S):
                 await jobs.job_manager.retry_job(job)
-            await asyncio.sleep(STALLED_S / 2)
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def _attempt(self, kind: str, work: Callable[[], Awaitable[int | None]]) -> None:
         """Try once; a notice that was not taken stays in its place until its next try."""

@@ -206,5 +206,9 @@ class Dialler:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
         await self._desk.finish()
-        if self._node:
+        if not self._node:
+            return
+        try:
             await self._house.calls.leave(self._node)
+        except DomainError as error:  # its lease ends by itself; raised, this would take the place of our cancellation
+            log.warning("leaving_failed", error=error.message)

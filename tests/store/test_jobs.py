@@ -1,0 +1,35 @@
+"""The courier's jobs on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import psycopg
+
+from portevoix.store.jobs import DELIVER, QUEUE, Errand, defer, open_jobs
+
+MANY = 5_000
+
+#: What a connection has read is counted in with the end of this.
+COUNT_NOW = "SELECT pg_stat_force_next_flush()"
+
+
+async def test_the_next_job_is_found_without_reading_all_that_wait_even_before_the_planner_knows_how_many_do(
+    url: str,
+) -> None:
+    errands = [Errand(DELIVER, {"webhook": number, "copy": 0}, f"call-{number}") for number in range(MANY)]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("ALTER TABLE procrastinate_jobs SET (autovacuum_enabled = off)")
+        await defer(connection, errands)
+        await connection.execute(COUNT_NOW)
+        async with open_jobs(url, connections=1) as jobs:
+            worker = await jobs.job_manager.register_worker()
+            before = await _rows_read(connection)
+            assert await jobs.job_manager.fetch_job([QUEUE], worker) is not None
+            await jobs.connector.execute_query_async(COUNT_NOW)
+            assert 1 <= await _rows_read(connection) - before < MANY / 100
+
+
+async def _rows_read(connection: psycopg.AsyncConnection[tuple[int]]) -> int:
+    """How many rows of jobs were read so far."""
+    query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'procrastinate_jobs'"
+    ((rows,),) = await (await connection.execute(query)).fetchall()
+    return rows
