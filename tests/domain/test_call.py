@@ -139,6 +139,11 @@ def test_486_and_603_are_never_tried_on_another_route(outcome: Outcome, retries:
     assert after(Report(outcome, NOW), Retries(retries), 0, 9).event is not CallEvent.REROUTE
 
 
+def test_a_route_that_fails_after_the_phone_has_rung_is_followed_by_no_other() -> None:
+    assert after(Report(Outcome.CONGESTION, NOW), Retries(), 0, 1).event is CallEvent.REROUTE
+    assert after(Report(Outcome.CONGESTION, NOW, ringing_at=NOW), Retries(), 0, 1).event is CallEvent.FAIL
+
+
 @pytest.mark.parametrize("outcome", sorted(Outcome))
 @pytest.mark.parametrize("routes_left", [0, 1])
 @pytest.mark.parametrize(("most", "retried"), [(0, 0), (2, 0), (2, 1), (2, 2)])

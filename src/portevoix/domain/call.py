@@ -123,7 +123,7 @@ class Meaning(NamedTuple):
         cause: a SIP response code (RFC 3261, RFC 8197, RFC 8688), for people who read traces.
         delivered: the message was played or left.
         retried: a campaign's retry policy counts for it.
-        rerouted: the next route is tried at once: this one failed, not the recipient.
+        rerouted: the next route is tried at once, unless the phone has rung: this one failed, not the recipient.
     """
 
     cause: int
@@ -245,7 +245,7 @@ def after(report: Report, retries: Retries, retried: int, routes_left: int) -> N
         return Next(CallEvent.LOSE)
     if meaning.delivered:
         return Next(CallEvent.SUCCEED)
-    if meaning.rerouted and routes_left > 0:
+    if meaning.rerouted and report.ringing_at is None and routes_left > 0:  # else the phone would ring twice
         return Next(CallEvent.REROUTE, report.ended_at)
     if meaning.retried and retried < retries.most:
         return Next(CallEvent.RETRY, report.ended_at + timedelta(seconds=retries.spacing_s))

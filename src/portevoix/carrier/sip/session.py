@@ -141,10 +141,11 @@ class Session:
     def _proceeds(self, code: int, response: Response) -> None:
         if self.stage is not Stage.CALLING:
             return
-        if code == 180 and self._rang_at is None:
+        has_early_media = response.getBody() is not None and code > 100
+        if (code == 180 or has_early_media) and self._rang_at is None:  # some trunks ring within early media alone
             self._rang_at = time.time()
             self._means.tell(Rang(self._begin.key, self._rang_at))
-        if response.getBody() is not None and code > 100:
+        if has_early_media:
             if self._early is None:
                 self.note("early_media", f"code={code}")
             self._early = str(response.getBody())
@@ -223,6 +224,7 @@ class Session:
             media = parse((self._early or "") if response.getBody() is None else str(response.getBody()))
         except SdpRefused as error:
             self.note("no_media", str(error))
+            self._rang_at = self._rang_at or time.time()  # somebody took it: it is tried nowhere else
             self._bye()
             self._end(Outcome.CONGESTION, 488)
             return
