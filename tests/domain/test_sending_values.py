@@ -177,15 +177,16 @@ def test_a_retry_of_a_paused_campaign_waits_for_its_resumption() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.BUSY, Outcome.CONGESTION])
 def test_a_call_of_a_cancelled_campaign_is_not_tried_again(outcome: Outcome) -> None:
-    call = filed(outcome, retries=Retries(2, 90), campaign_state=CampaignState.CANCELLED)
+    call = filed(outcome, rang=False, retries=Retries(2, 90), campaign_state=CampaignState.CANCELLED)
     assert conclude(call, RATE, Billing(), routes=2).state is CallState.FAILED
 
 
 def test_the_next_route_is_tried_until_there_is_none() -> None:
-    first = conclude(filed(Outcome.CONGESTION), RATE, Billing(), routes=2)
+    first = conclude(filed(Outcome.CONGESTION, rang=False), RATE, Billing(), routes=2)
     assert (first.state, first.route, first.cost_micros) == (CallState.READY, 1, None)
     assert first.due_at == first.filed.report.ended_at
-    assert conclude(filed(Outcome.CONGESTION, route=1), RATE, Billing(), routes=2).state is CallState.FAILED
+    last = filed(Outcome.CONGESTION, rang=False, route=1)
+    assert conclude(last, RATE, Billing(), routes=2).state is CallState.FAILED
 
 
 # ids
