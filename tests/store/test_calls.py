@@ -135,8 +135,9 @@ class Node:
 
 def report(dial: Dial, outcome: Outcome = Outcome.ANSWERED, seconds: int = 6) -> Report:
     """What a carrier says of a call that was dialled."""
+    rang = None if outcome is Outcome.CONGESTION else dial.at
     answered = dial.at if outcome in (Outcome.ANSWERED, Outcome.VOICEMAIL) else None
-    return Report(outcome, dial.at + timedelta(seconds=seconds), dial.at, answered, Answerer.PERSON)
+    return Report(outcome, dial.at + timedelta(seconds=seconds), rang, answered, Answerer.PERSON)
 
 
 async def file(house: House, *reports: tuple[Dial, Report]) -> list[int]:
