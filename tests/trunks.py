@@ -93,8 +93,9 @@ class Exchange:
         finally:
             self.under_way -= 1
         outcome = self._outcomes.get(dial.path.trunk.name, Outcome.ANSWERED)
+        rang_at = None if outcome is Outcome.CONGESTION else dial.at
         answered_at = dial.at if outcome is Outcome.ANSWERED else None
-        return Report(outcome, dial.at + timedelta(seconds=6), dial.at, answered_at, Answerer.PERSON)
+        return Report(outcome, dial.at + timedelta(seconds=6), rang_at, answered_at, Answerer.PERSON)
 
 
 class Operator(threading.Thread):

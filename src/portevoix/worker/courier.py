@@ -14,7 +14,7 @@ from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.worker import Worker
 
-from portevoix.domain.errors import DomainError
+from portevoix.domain.errors import DomainError, Unavailable
 from portevoix.ports import House, Mailer, WebhookSender
 from portevoix.service.notices import deliver_webhook, send_mail
 
@@ -23,6 +23,7 @@ HEARTBEAT_S = 2.0
 STALLED_S = 10.0
 POLL_S = 1.0
 AGAIN_S = 30
+SOON_S = 1
 
 log = structlog.get_logger(__name__)
 
@@ -140,6 +141,10 @@ class Courier:
         """Try once; a notice that was not taken stays in its place until its next try."""
         try:
             wait_s = await work()
+        except Unavailable as error:
+            log.warning("notice_waits", kind=kind, error=error.message)
+            self._on_try(kind, "failed")
+            raise TryAgain(SOON_S) from None
         except Exception:
             log.exception("notice_failed", kind=kind)
             self._on_try(kind, "failed")
