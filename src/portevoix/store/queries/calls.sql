@@ -16,6 +16,7 @@ DELETE FROM node WHERE id = ANY(%(nodes)s::bigint[]);
 -- name: claim
 -- Due calls for a node, in equal parts for the accounts that have some, as far as each has room.
 -- Accounts are found by skipping through the index of what waits.
+-- A node that was taken for dead gets none: once it is buried, nobody would look after what it had claimed.
 WITH RECURSIVE waiting (account_id) AS (
     (SELECT account_id FROM call WHERE state IN ('scheduled', 'ready') ORDER BY account_id LIMIT 1)
     UNION ALL
@@ -31,8 +32,10 @@ WITH RECURSIVE waiting (account_id) AS (
     WHERE coalesce(b.room, %(room)s) > 0 AND EXISTS (
         SELECT FROM call c WHERE c.account_id = w.account_id AND c.state IN ('scheduled', 'ready') AND c.due_at <= n.now_at)
     ORDER BY random() LIMIT %(most)s
+), alive AS MATERIALIZED ( -- locked against its burial, and only where there is something to claim
+    SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s AND EXISTS (SELECT FROM turn) FOR KEY SHARE
 ), picked AS (
-    SELECT c.id FROM turn t CROSS JOIN LATERAL (
+    SELECT c.id FROM alive CROSS JOIN turn t CROSS JOIN LATERAL (
         SELECT c.id FROM call c
         WHERE c.account_id = t.account_id AND c.state IN ('scheduled', 'ready') AND c.due_at <= t.now_at
         ORDER BY c.due_at, c.id LIMIT least(t.room, greatest(1, %(most)s / t.accounts))
