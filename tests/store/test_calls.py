@@ -333,8 +333,9 @@ async def test_nobody_claims_what_another_has_claimed(house: House, alice: Custo
 
 
 async def test_a_scheduled_call_is_claimed_when_it_is_due_and_not_before(
-    alice: Customer, node: Node, clock: ManualClock
+    house: House, alice: Customer, clock: ManualClock
 ) -> None:
+    node = await Node.of(house, lease_s=61)
     placing = await alice.send(numbers(1), due_at=clock.now() + timedelta(seconds=60))
     assert await alice.states(placing.campaign) == [CallState.SCHEDULED]
     clock.advance(seconds=59)
@@ -454,6 +455,18 @@ async def test_the_old_doors_cancel_takes_a_whole_scheduled_campaign_or_nothing(
     assert await credit.check_ledger(house) == []
 
 
+async def test_the_old_doors_cancel_takes_no_scheduled_campaign_of_which_somebody_was_called(
+    house: House, alice: Customer, clock: ManualClock
+) -> None:
+    placing = await alice.send(numbers(1), due_at=clock.now() + timedelta(seconds=60), retries=Retries(1, 60))
+    clock.advance(seconds=60)
+    await end(house, await (await Node.of(house)).dial_all(), Outcome.BUSY)
+    assert await alice.states(placing.campaign) == [CallState.SCHEDULED]  # to be tried again
+    with pytest.raises(CampaignBegun):
+        await alice.cancel(placing.campaign, whole=True)
+    assert await alice.cancel(placing.campaign) == CALL_MICROS
+
+
 # nodes that are gone
 
 
@@ -506,6 +519,17 @@ async def test_a_node_that_was_taken_for_dead_cannot_renew_nor_dial(
     clock.advance(seconds=LEASE_S)
     assert not await house.calls.renew(node.number, LEASE_S)
     assert await node.dial(claimed) == []
+
+
+async def test_a_node_that_was_taken_for_dead_claims_nothing_that_nobody_would_look_after(
+    house: House, alice: Customer, node: Node, clock: ManualClock
+) -> None:
+    await alice.send(numbers(1))
+    clock.advance(seconds=LEASE_S)
+    assert await node.claim() == []
+    await dialling.recover(house)  # it is forgotten now
+    assert await node.claim() == []
+    assert len(await (await Node.of(house)).claim()) == 1
 
 
 async def test_a_dead_nodes_late_report_changes_nothing(
@@ -633,8 +657,9 @@ async def test_nothing_is_told_of_a_settlement_that_is_undone(
 
 
 async def test_a_retry_is_due_after_its_spacing_and_keeps_its_hold(
-    house: House, alice: Customer, node: Node, clock: ManualClock
+    house: House, alice: Customer, clock: ManualClock
 ) -> None:
+    node = await Node.of(house, lease_s=100)
     placing = await alice.send(numbers(1), retries=Retries(1, 90))
     (dial,) = await node.dial_all()
     await end(house, [dial], Outcome.BUSY)
@@ -643,7 +668,6 @@ async def test_a_retry_is_due_after_its_spacing_and_keeps_its_hold(
     clock.advance(seconds=6 + 89)
     assert await node.claim() == []
     clock.advance(seconds=1)
-    node = await Node.of(house)
     (again,) = await node.dial_all()
     assert (again.call_id, again.attempt, again.route) == (dial.call_id, 2, 0)
     await end(house, [again], Outcome.BUSY)

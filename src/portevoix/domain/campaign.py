@@ -281,6 +281,20 @@ class Campaign:
         return Fraction(self.samples, RATE_HZ)
 
 
+class Waiting(NamedTuple):
+    """A call that can be cancelled.
+
+    Args:
+        call_id: its number in the store.
+        hold_id: what was set aside for it; ``None`` where it costs nothing.
+        attempts: how often it was dialled: it may wait to be tried again.
+    """
+
+    call_id: int
+    hold_id: int | None
+    attempts: int
+
+
 class Cancelled(NamedTuple):
     """What a cancel has done.
 

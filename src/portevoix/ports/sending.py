@@ -8,7 +8,7 @@ from typing import Protocol
 
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import CallState, Report
-from portevoix.domain.campaign import Attempt, Call, Campaign, Cancelled
+from portevoix.domain.campaign import Attempt, Call, Campaign, Cancelled, Waiting
 from portevoix.domain.dialling import Claimed, Conclusion, Dial, Filed, Finished, Progress, SandboxClock, Wait
 from portevoix.domain.placing import Placing
 from portevoix.domain.sandbox import Received
@@ -47,8 +47,8 @@ class Campaigns(Protocol):
     async def resume(self, account_id: int, campaign: str) -> bool:
         """Let what was held back go on; tells whether there was something to do."""
 
-    async def lock_waiting(self, account_id: int, campaign: str) -> Sequence[tuple[int, int | None]]:
-        """Lock what has not begun, in a unit of work; returns each call with its hold."""
+    async def lock_waiting(self, account_id: int, campaign: str) -> Sequence[Waiting]:
+        """Lock what is not under way, in a unit of work."""
 
     async def cancel(self, account_id: int, campaign: str, calls: Sequence[int], at: datetime) -> Cancelled | None:
         """Cancel calls that were locked; returns ``None`` where there was nothing to cancel."""

@@ -18,6 +18,7 @@ from portevoix.domain.campaign import (
     RecipientsRefused,
     Refused,
     SenderNotAuthorized,
+    Waiting,
     campaign_id,
     offers,
     parse_campaign_id,
@@ -144,7 +145,7 @@ async def cancel(house: House, access: Access, campaign: str, *, whole: bool) ->
         raise CampaignBegun("the message has begun, is over or was cancelled")
     async with house.unit_of_work() as together:
         waiting = await together.campaigns.lock_waiting(access.account_id, campaign)
-        if whole and len(waiting) != found.total:
+        if whole and (len(waiting) != found.total or any(one.attempts for one in waiting)):
             raise CampaignBegun("the message has begun, is over or was cancelled")
         done = await _cancel(together, access.account_id, campaign, waiting, access.now(house.clock.now()))
         if done is None:
@@ -161,11 +162,11 @@ async def cancel_stranded(house: House) -> None:
 
 
 async def _cancel(
-    together: House, account_id: int, campaign: str, waiting: Sequence[tuple[int, int | None]], at: datetime
+    together: House, account_id: int, campaign: str, waiting: Sequence[Waiting], at: datetime
 ) -> Cancelled | None:
     """Cancel calls that were locked, set their credit free, and tell of the end if that was it."""
-    await together.ledger.resolve_all([Resolve(hold, 0) for _, hold in waiting if hold is not None])
-    done = await together.campaigns.cancel(account_id, campaign, [call for call, _ in waiting], at)
+    await together.ledger.resolve_all([Resolve(one.hold_id, 0) for one in waiting if one.hold_id is not None])
+    done = await together.campaigns.cancel(account_id, campaign, [one.call_id for one in waiting], at)
     if done is not None and done.is_over:
         await tell(together, [], await together.calls.finished([done.campaign_id]))
     return done

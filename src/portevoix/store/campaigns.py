@@ -16,6 +16,7 @@ from portevoix.domain.campaign import (
     CampaignState,
     Cancelled,
     Kind,
+    Waiting,
     call_id,
 )
 from portevoix.domain.placing import Placing
@@ -98,10 +99,10 @@ class PostgresCampaigns:
         """Let what was held back go on."""
         return await self._change("resume", account_id, campaign)
 
-    async def lock_waiting(self, account_id: int, campaign: str) -> Sequence[tuple[int, int | None]]:
-        """Lock what has not begun; returns each call with its hold."""
+    async def lock_waiting(self, account_id: int, campaign: str) -> Sequence[Waiting]:
+        """Lock what is not under way."""
         rows = await self._rows("lock_waiting", {"account_id": account_id, "public_id": campaign})
-        return [(call, hold) for call, hold in rows]
+        return [Waiting(*row) for row in rows]
 
     async def cancel(self, account_id: int, campaign: str, calls: Sequence[int], at: datetime) -> Cancelled | None:
         """Cancel calls that were locked."""

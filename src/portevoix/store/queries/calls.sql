@@ -16,6 +16,7 @@ DELETE FROM node WHERE id = ANY(%(nodes)s::bigint[]);
 -- name: claim
 -- Due calls for a node, in equal parts for the accounts that have some, as far as each has room, and so has the trunk
 -- whose queue they stand in. Queues, one an account and trunk, are found by skipping through the index of what waits.
+-- A node that was taken for dead gets none: once it is buried, nobody would look after what it had claimed.
 WITH RECURSIVE waiting (account_id, trunk_id) AS (
     (SELECT account_id, trunk_id FROM call WHERE state IN ('scheduled', 'ready') ORDER BY account_id, trunk_id LIMIT 1)
     UNION ALL
@@ -37,10 +38,12 @@ WITH RECURSIVE waiting (account_id, trunk_id) AS (
     SELECT q.*, count(*) OVER () AS queues, count(*) OVER (PARTITION BY q.trunk_id) AS sharers,
         row_number() OVER (PARTITION BY q.trunk_id ORDER BY random()) AS place
     FROM queue q
+), alive AS MATERIALIZED ( -- locked against its burial, and only where there is something to claim
+    SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s AND EXISTS (SELECT FROM queue) FOR KEY SHARE
 ), picked AS (
     SELECT id FROM (
         SELECT c.id, t.room, row_number() OVER (PARTITION BY t.account_id ORDER BY c.due_at, c.id) AS place
-        FROM (SELECT * FROM turn WHERE place <= coalesce(trunk_room, %(most)s) ORDER BY random() LIMIT %(most)s) t
+        FROM alive CROSS JOIN (SELECT * FROM turn WHERE place <= coalesce(trunk_room, %(most)s) ORDER BY random() LIMIT %(most)s) t
         CROSS JOIN LATERAL (
             SELECT c.id, c.due_at FROM call c
             WHERE c.account_id = t.account_id AND c.trunk_id = t.trunk_id AND c.state IN ('scheduled', 'ready')

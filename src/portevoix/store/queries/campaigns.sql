@@ -89,7 +89,7 @@ SELECT id, pg_notify('portevoix_calls', '') FROM resumed;
 
 -- name: lock_waiting
 -- What has not begun of a campaign, to be cancelled.
-SELECT c.id, c.hold_id FROM call c JOIN campaign p ON p.id = c.campaign_id
+SELECT c.id, c.hold_id, c.attempt FROM call c JOIN campaign p ON p.id = c.campaign_id
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.state IN ('scheduled', 'ready', 'paused', 'claimed')
 ORDER BY c.id FOR NO KEY UPDATE OF c;
 
