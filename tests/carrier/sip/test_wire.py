@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.carrier.sip.carrier import report_of
 from portevoix.carrier.sip.terms import SipTerms, SipTermsInvalid
 from portevoix.carrier.sip.wire import (
@@ -40,7 +41,7 @@ from portevoix.domain.call import Answerer, Outcome
 
 PEER = Peer(3, "trunk.example", 5060, ("192.0.2.1",), "user", "secret", registers=True)
 SAID: list[ToProcess] = [
-    Setup(SipTerms(processes=2), 1),
+    Setup(SipTerms(processes=2, amd=Terms(greeting_ms=1_900)), 1),
     Sound("ab", b"\x55\xd5"),
     Forget("ab"),
     Watch(PEER),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from portevoix.audio.answering.heard import Heard
-from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step
+from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step, summary
 from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
 from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
 from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, is_stale
@@ -349,7 +349,7 @@ class Session:
             self.stream.digits.finish()
             digits = self.stream.digits.pressed
             if self._answered_at is not None:
-                self.note("rtp", self.stream.summary())
+                self._sum_up(self.stream)
             self._means.media.remove(self.stream)
             self.stream = None
         self._means.tell(
@@ -391,6 +391,13 @@ class Session:
         """Keep something for the call's timeline."""
         if len(self._trace) < MOST_TRACE:
             self._trace.append((time.time(), what, detail))
+
+    def _sum_up(self, stream: Stream) -> None:
+        """Note what there is to say of an answered call as a whole."""
+        if self._listening is not None and self._listening.verdict is not None:
+            summed = summary(self._listening.verdict)
+            self.note(summed.what, summed.detail)
+        self.note("rtp", stream.summary())
 
     def _stop_listening(self) -> None:
         if self._listening is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.domain.errors import InvalidValue
 
 ANALYSER = "portevoix.audio.answering.analyser:Analyser"
@@ -45,6 +46,7 @@ class SipTerms:
         options_every_s: seconds between two OPTIONS to a trunk; 0 for none.
         register_s: the expiry that a REGISTER asks for.
         analyser: ``module:name`` of what makes an answering-machine analyser; empty for none, and no deposits.
+        amd: what it judges by.
 
     Raises:
         SipTermsInvalid.
@@ -64,6 +66,7 @@ class SipTerms:
     options_every_s: float = 30.0
     register_s: int = 300
     analyser: str = ANALYSER
+    amd: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:
         for address in filter(None, (self.bind, self.public)):
