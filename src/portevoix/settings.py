@@ -119,6 +119,11 @@ class Settings:
     amd_end_silence_ms: Annotated[
         int, About("1500", "so long a silence after a machine's greeting: no beep comes, and the message begins")
     ]
+    record_calls_s: Annotated[
+        int,
+        About("0", "seconds that are kept, for proof, of what the far end says from the answer on; `0` for none"),
+    ]
+    record_keep_days: Annotated[int, About("30", "days until that is erased")]
     countries_allowed: Annotated[
         frozenset[str], About("fr gf gp mq re yt", "countries that trunks may call; all others are refused")
     ]
@@ -326,6 +331,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "amd_max_words": lambda text: _number(1, 100, text),
     "amd_listening_on_ms": lambda text: _number(20, 60_000, text),
     "amd_end_silence_ms": lambda text: _number(20, 60_000, text),
+    "record_calls_s": lambda text: _number(0, 30, text),
+    "record_keep_days": lambda text: _number(1, 3_650, text),
     "countries_allowed": parse_countries,
     "account_cap": parse_cap,
     "prefix_caps": parse_prefix_caps,

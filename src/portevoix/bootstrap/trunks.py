@@ -191,6 +191,7 @@ async def terms_of(settings: Settings, trunks: Sequence[Trunk]) -> SipTerms:
         rtp_ports=settings.rtp_ports,
         processes=settings.media_processes or 0,
         amd=settings.amd,
+        record_s=settings.record_calls_s,
     )
 
 

@@ -25,6 +25,18 @@ async def test_both_engines_judge_answers_by_what_is_set() -> None:
         assert {name: getattr(terms.amd, name.removeprefix("amd_")) for name in AMD} == AMD
 
 
+async def test_calls_are_recorded_where_the_operator_says_so_alone() -> None:
+    given = {"sip_address": "127.0.0.1:5060"}
+    assert (await trunks.terms_of(Settings.read({}, **given), [])).record_s == 0
+    assert (await trunks.terms_of(Settings.read({}, **given, record_calls_s=10), [])).record_s == 10
+
+
+@pytest.mark.parametrize(("name", "value"), [("record_calls_s", 31), ("record_keep_days", 0)])
+def test_more_than_may_be_kept_is_refused(name: str, value: int) -> None:
+    with pytest.raises(InvalidValue, match=f"PORTEVOIX_{name.upper()}: a whole number"):
+        Settings.read({}, **{name: value})
+
+
 @pytest.mark.parametrize(("name", "value"), [("amd_greeting_ms", 8_000), ("amd_total_ms", 1_000)])
 def test_terms_that_contradict_each_other_are_refused_at_the_start(name: str, value: int) -> None:
     with pytest.raises(InvalidValue, match=r"PORTEVOIX_AMD_\*: these must not fall"):

@@ -15,6 +15,7 @@ from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer
 from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, is_stale
 from portevoix.carrier.sip.ear import Ear, Listening
 from portevoix.carrier.sip.indialog import InDialog
+from portevoix.carrier.sip.keeping import Kept
 from portevoix.carrier.sip.redirect import Redirects
 from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
 from portevoix.carrier.sip.sounds import Sounds
@@ -23,6 +24,7 @@ from portevoix.carrier.sip.stream import NoPort, Ports, Stream
 from portevoix.carrier.sip.terms import SipTerms
 from portevoix.carrier.sip.wheel import MediaThread
 from portevoix.carrier.sip.wire import Answered, Begin, Ended, FromProcess, Rang
+from portevoix.domain.audio import RATE_HZ
 from portevoix.domain.call import Answerer, Outcome
 
 LINGER_S = 32.0
@@ -79,6 +81,8 @@ class Session:
         self.local: Local | None = None
         self.media: Media | None = None
         self._listening: Listening | None = None
+        self._kept = Kept(means.terms.record_s) if means.terms.record_s else None
+        self._recorded = b""
         self._invite: Request = None
         self._transaction: Transaction = None
         self._timers: dict[str, Timer] = {}
@@ -230,6 +234,8 @@ class Session:
         self._answered_at = time.time()
         self._means.tell(Answered(self._begin.key, self._answered_at))
         self.media = media
+        if self._kept is not None:
+            self.stream.keeper = self._kept.take
         self._follow(self._plan.answered())  # before anything can leave: its first frame is the first of all
         self.aim(media)
         self._after("longest", self._begin.longest_s, self._cut)
@@ -363,6 +369,7 @@ class Session:
                 answerer=answerer,
                 digits=digits,
                 trace=tuple(self._trace),
+                recorded=self._recorded,
             )
         )
 
@@ -397,6 +404,11 @@ class Session:
         if self._listening is not None and self._listening.verdict is not None:
             summed = summary(self._listening.verdict)
             self.note(summed.what, summed.detail)
+        if self._kept is not None:
+            stream.keeper = None
+            self._recorded = self._kept.alaw()
+            if self._recorded:
+                self.note("recorded", f"ms={len(self._recorded) * 1_000 // RATE_HZ}")
         self.note("rtp", stream.summary())
 
     def _stop_listening(self) -> None:
