@@ -21,6 +21,11 @@ class Kept:
         self._alaw += frame
         return len(self._alaw) < self._most_bytes
 
+    @property
+    def ms(self) -> int:
+        """How long what is kept by now lasts."""
+        return round(len(self._alaw) / FRAME_BYTES * FRAME_S * 1_000)
+
     def alaw(self) -> bytes:
         """Read what is kept by now."""
         return bytes(self._alaw)

@@ -24,7 +24,6 @@ from portevoix.carrier.sip.stream import NoPort, Ports, Stream
 from portevoix.carrier.sip.terms import SipTerms
 from portevoix.carrier.sip.wheel import MediaThread
 from portevoix.carrier.sip.wire import Answered, Begin, Ended, FromProcess, Rang
-from portevoix.domain.audio import RATE_HZ
 from portevoix.domain.call import Answerer, Outcome
 
 LINGER_S = 32.0
@@ -408,7 +407,7 @@ class Session:
             stream.keeper = None
             self._recorded = self._kept.alaw()
             if self._recorded:
-                self.note("recorded", f"ms={len(self._recorded) * 1_000 // RATE_HZ}")
+                self.note("recorded", f"ms={self._kept.ms}")
         self.note("rtp", stream.summary())
 
     def _stop_listening(self) -> None:
