@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.domain.account import Network, parse_address, parse_networks
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.limit import Limit
@@ -107,6 +108,22 @@ class Settings:
     media_processes: Annotated[
         int | None, About("auto", "processes of a node that speak SIP and send calls' audio; `auto`: one a core")
     ]
+    amd_initial_silence_ms: Annotated[int, About("4000", "how a deposit is answered: no word for so long is silence")]
+    amd_greeting_ms: Annotated[int, About("1700", "as much voice in one greeting is a machine's")]
+    amd_after_greeting_silence_ms: Annotated[int, About("1500", "so long a silence after a shorter one: a person")]
+    amd_total_ms: Annotated[int, About("7000", "what is not known so long after the answer is unsure")]
+    amd_max_words: Annotated[int, About("7", "more words in one greeting are a machine's")]
+    amd_listening_on_ms: Annotated[
+        int, About("2500", "how long a person is still taken for a machine if one shows itself")
+    ]
+    amd_end_silence_ms: Annotated[
+        int, About("1500", "so long a silence after a machine's greeting: no beep comes, and the message begins")
+    ]
+    record_calls_s: Annotated[
+        int,
+        About("0", "seconds that are kept, for proof, of what the far end says from the answer on; `0` for none"),
+    ]
+    record_keep_days: Annotated[int, About("30", "days until that is erased")]
     countries_allowed: Annotated[
         frozenset[str], About("fr gf gp mq re yt", "countries that trunks may call; all others are refused")
     ]
@@ -161,7 +178,12 @@ class Settings:
                 values[name] = _PARSERS.get(name, Limit.parse)(texts.get(name, about.default))
             except InvalidValue as problem:
                 raise InvalidValue(f"{PREFIX}{name.upper()}: {problem}") from None
-        return cls(**values)
+        settings = cls(**values)
+        try:
+            _ = settings.amd
+        except InvalidValue as problem:
+            raise InvalidValue(f"{PREFIX}AMD_*: {problem}") from None
+        return settings
 
     def environment(self) -> dict[str, str]:
         """Write the settings as environment variables that ``read`` reads back, for a process of our own."""
@@ -174,6 +196,19 @@ class Settings:
             name: getattr(self, f"limit_{name}")
             for name in ("me", "audios", "rename", "deposit", "tts", "cancel", "v2")
         }
+
+    @property
+    def amd(self) -> Terms:
+        """What the answers to deposits are judged by. Raises AnsweringInvalid where that contradicts itself."""
+        return Terms(
+            initial_silence_ms=self.amd_initial_silence_ms,
+            greeting_ms=self.amd_greeting_ms,
+            after_greeting_silence_ms=self.amd_after_greeting_silence_ms,
+            total_ms=self.amd_total_ms,
+            max_words=self.amd_max_words,
+            listening_on_ms=self.amd_listening_on_ms,
+            end_silence_ms=self.amd_end_silence_ms,
+        )
 
     @property
     def limits_are_shared(self) -> bool:
@@ -289,6 +324,15 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "sip_public_address": lambda text: _address(text) if text else None,
     "rtp_ports": lambda text: _ports(text),
     "media_processes": lambda text: None if text == "auto" else _number(1, 256, text),
+    "amd_initial_silence_ms": lambda text: _number(20, 60_000, text),
+    "amd_greeting_ms": lambda text: _number(20, 60_000, text),
+    "amd_after_greeting_silence_ms": lambda text: _number(20, 60_000, text),
+    "amd_total_ms": lambda text: _number(20, 60_000, text),
+    "amd_max_words": lambda text: _number(1, 100, text),
+    "amd_listening_on_ms": lambda text: _number(20, 60_000, text),
+    "amd_end_silence_ms": lambda text: _number(20, 60_000, text),
+    "record_calls_s": lambda text: _number(0, 30, text),
+    "record_keep_days": lambda text: _number(1, 3_650, text),
     "countries_allowed": parse_countries,
     "account_cap": parse_cap,
     "prefix_caps": parse_prefix_caps,

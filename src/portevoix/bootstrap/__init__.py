@@ -25,6 +25,7 @@ from portevoix.domain.errors import DomainError
 from portevoix.logs import AccessLog
 from portevoix.metrics import CONTENT_TYPE, Metrics
 from portevoix.ports import Clock
+from portevoix.service import proof
 from portevoix.settings import Settings
 from portevoix.store import embedded
 from portevoix.store.database import check_url
@@ -126,7 +127,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
             limits = LocalThenShared(local, shared) if settings.limits_are_shared else local
             sending = Sending(settings, url, opened.house, clock, metrics)
             async with (
-                _in_background(_maintain(opened, shared)),
+                _in_background(_maintain(opened, shared, settings.record_keep_days)),
                 _in_background(_leave_with_parent()),
                 _in_background(opened.signals.listen()),
                 _in_background(sending.run()),
@@ -147,8 +148,17 @@ def _spare_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _maintain(opened: Opened, limits: SharedLimits) -> None:
-    """Write down when keys were used, take lapsed credit, forget old callers; each again after a failure."""
+async def _maintain(opened: Opened, limits: SharedLimits, keep_days: int) -> None:
+    """Write down when keys were used, take lapsed credit, forget what is old; each again after a failure.
+
+    Args:
+        keep_days: until what was recorded of calls is erased.
+    """
+
+    async def erase_old() -> None:
+        if erased := await proof.erase_old(opened.house, keep_days):
+            log.info("recorded_calls_erased", calls=erased, keep_days=keep_days)
+
     while True:
         await asyncio.sleep(MAINTENANCE_INTERVAL_S)
         for work in (
@@ -157,6 +167,7 @@ async def _maintain(opened: Opened, limits: SharedLimits) -> None:
             opened.recordings.sweep,
             opened.answers.forget,
             limits.forget,
+            erase_old,
         ):
             await _attempt(work)
 

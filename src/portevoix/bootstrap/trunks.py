@@ -190,6 +190,8 @@ async def terms_of(settings: Settings, trunks: Sequence[Trunk]) -> SipTerms:
         port=address.port,
         rtp_ports=settings.rtp_ports,
         processes=settings.media_processes or 0,
+        amd=settings.amd,
+        record_s=settings.record_calls_s,
     )
 
 

@@ -6,7 +6,7 @@ itself: a call whose node was lost becomes ``uncertain``. A new attempt comes fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -186,6 +186,7 @@ class Report:
         keys: the keys that were pressed, in order.
         cause: the SIP response code where the carrier gave one, else that of the outcome counts.
         trace: what else happened, in its order.
+        recorded: what the far end said first, A-law, where that is kept for proof. It goes nowhere but into the store.
     """
 
     outcome: Outcome
@@ -196,6 +197,7 @@ class Report:
     keys: str = ""
     cause: int | None = None
     trace: tuple[Trace, ...] = ()
+    recorded: bytes = field(default=b"", repr=False)
 
     @property
     def duration_s(self) -> int:

@@ -58,6 +58,12 @@ class CallNotFound(NotFound):
     code = "call_not_found"
 
 
+class CallNotRecorded(NotFound):
+    """Nothing is kept of what the far end of the call said: never was, or not any more."""
+
+    code = "call_not_recorded"
+
+
 class CampaignBegun(DomainError):
     """The campaign has begun, is over or was cancelled: it cannot be changed in that way any more."""
 

@@ -41,6 +41,9 @@ class Campaigns(Protocol):
     async def attempts(self, account_id: int, campaign: str, position: int) -> Sequence[Attempt]:
         """Read what happened to a call."""
 
+    async def recorded(self, account_id: int, campaign: str, position: int) -> TelephoneAudio:
+        """Read what is kept of what a call's far end said. Raises CallNotRecorded, for another account's too."""
+
     async def pause(self, account_id: int, campaign: str) -> bool:
         """Hold back what has not begun; tells whether there was something to do."""
 
@@ -114,6 +117,9 @@ class Calls(Protocol):
 
     async def file(self, reports: Sequence[tuple[int, int, Report]]) -> None:
         """Keep reports of attempts' ends, each with its call and attempt; the first of each attempt counts."""
+
+    async def erase_recorded(self, before: datetime, most: int) -> int:
+        """Erase what calls' far ends said before a moment; tells how many calls' that was."""
 
     async def lock_filed(self, calls: Sequence[int]) -> Sequence[Filed]:
         """Lock, in a unit of work, those calls whose report nobody has acted on yet."""

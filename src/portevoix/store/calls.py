@@ -130,8 +130,21 @@ class PostgresCalls:
             "causes": [report.cause for _, _, report in reports],
             "traces": [_trace(report) for _, _, report in reports],
         }
-        async with self._database.connection() as connection:
+        recorded = sorted((one for one in reports if one[2].recorded), key=lambda one: one[:2])
+        if not recorded:
+            async with self._database.connection() as connection:
+                await connection.execute(SQL["file"], values)
+            return
+        async with self._database.transaction() as connection:
+            for call, number, report in recorded:  # one by one: each is large
+                kept = {"call": call, "number": number, "alaw": report.recorded, "at": self._clock.now()}
+                await connection.execute(SQL["record"], kept)
             await connection.execute(SQL["file"], values)
+
+    async def erase_recorded(self, before: datetime, most: int) -> int:
+        """Erase what calls' far ends said before a moment."""
+        async with self._database.connection() as connection:
+            return (await connection.execute(SQL["erase_recorded"], {"before": before, "most": most})).rowcount
 
     async def lock_filed(self, calls: Sequence[int]) -> Sequence[Filed]:
         """Lock those calls whose report nobody has acted on yet."""

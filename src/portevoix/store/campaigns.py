@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Answerer, CallState, Outcome, Retries, Trace
 from portevoix.domain.campaign import (
     Attempt,
     Call,
     CallNotFound,
+    CallNotRecorded,
     Campaign,
     CampaignNotFound,
     CampaignState,
@@ -90,6 +92,13 @@ class PostgresCampaigns:
         """Read what happened to a call."""
         rows = await self._rows("attempts", {"account_id": account_id, "public_id": campaign, "position": position})
         return [_attempt(row) for row in rows]
+
+    async def recorded(self, account_id: int, campaign: str, position: int) -> TelephoneAudio:
+        """Read what is kept of what a call's far end said."""
+        rows = await self._rows("recorded", {"account_id": account_id, "public_id": campaign, "position": position})
+        if not rows:
+            raise CallNotRecorded("nothing is kept of what the far end of this call said")
+        return TelephoneAudio(rows[0][0])
 
     async def pause(self, account_id: int, campaign: str) -> bool:
         """Hold back what has not begun."""

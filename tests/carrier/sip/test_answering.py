@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portevoix.audio.answering.heard import Beep, Busy, Cue, Decided, Decision, Fax, Ready, Sit, Why, Word
+from portevoix.audio.answering.heard import Beep, Busy, Cue, Decided, Decision, Fax, Ready, Sit, Verdict, Why, Word
 from portevoix.carrier.sip.answering import (
     BEEP_MAY_COME_MS,
     FIRST_WORD_MS,
@@ -14,6 +14,7 @@ from portevoix.carrier.sip.answering import (
     Plan,
     Play,
     Step,
+    summary,
 )
 from portevoix.carrier.sip.terms import Answering
 from portevoix.carrier.sip.wire import Mode
@@ -148,3 +149,14 @@ def test_a_deposit_that_we_must_cut_is_not_delivered_and_a_voice_sms_was_answere
     call.played()
     assert call.cut() == HangUp(Outcome.VOICEMAIL, Answerer.MACHINE)
     assert plan().cut() == HangUp(Outcome.ANSWERED, Answerer.UNKNOWN)
+
+
+def test_a_verdict_is_summed_up_in_one_step_that_leaves_out_what_nobody_knows() -> None:
+    machine = Verdict(Decision.MACHINE, Why.LONG_GREETING, 0.9, 2_400, 480, 2_940, 6, 4_100, 4_400)
+    assert summary(machine) == Note(
+        "answerer",
+        "decision=machine why=long_greeting confidence=0.90 decided_ms=2400 greeting_start_ms=480 greeting_ms=2940 "
+        "words=6 beep_ms=4100 ready_ms=4400",
+    )
+    nobody = Verdict(None, None, 0.0, None, None, 0, 0, None, None)
+    assert summary(nobody) == Note("answerer", "greeting_ms=0 words=0")

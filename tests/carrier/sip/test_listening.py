@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.audio.g711 import alaw_encode
 from portevoix.carrier.sip.rtp import FRAME_BYTES, HEADER
 from portevoix.carrier.sip.terms import ANALYSER
@@ -58,6 +59,21 @@ async def test_a_machines_beep_starts_the_deposit(tmp_path: Path) -> None:
         "ready",
         "played",
     ]
+    (summed,) = [one.detail for one in report.trace if one.what == "answerer"]
+    assert "decision=machine why=beep confidence=0.99 " in summed
+    assert " words=0 " in summed
+
+
+async def test_the_operators_terms_decide_who_answered(tmp_path: Path) -> None:
+    async with (
+        carrier(analyser=ANALYSER, amd=Terms(initial_silence_ms=400, total_ms=1_800)) as sip,
+        tape() as far,
+        sipp("answer", tmp_path, media=far.port) as peer,
+    ):
+        report = await sip.call(dial(trunk(peer.port), MESSAGE, LANDLINE, kind=Kind.DEPOSIT), Told())
+        assert await peer.done() == ""
+    (summed,) = [one.detail for one in report.trace if one.what == "answerer"]
+    assert summed == "decision=silence why=initial_silence confidence=0.80 decided_ms=1800 greeting_ms=0 words=0"
 
 
 async def test_a_mailbox_that_says_nothing_gets_the_deposit_after_silence(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.carrier.sip.carrier import report_of
 from portevoix.carrier.sip.terms import SipTerms, SipTermsInvalid
 from portevoix.carrier.sip.wire import (
@@ -40,7 +41,7 @@ from portevoix.domain.call import Answerer, Outcome
 
 PEER = Peer(3, "trunk.example", 5060, ("192.0.2.1",), "user", "secret", registers=True)
 SAID: list[ToProcess] = [
-    Setup(SipTerms(processes=2), 1),
+    Setup(SipTerms(processes=2, amd=Terms(greeting_ms=1_900), record_s=10), 1),
     Sound("ab", b"\x55\xd5"),
     Forget("ab"),
     Watch(PEER),
@@ -52,7 +53,7 @@ HEARD: list[FromProcess] = [
     Ready(5060),
     Rang(1, 1.5),
     Answered(1, 2.5),
-    Ended(1, 9.0, Outcome.VOICEMAIL, None, 1.5, 2.5, Answerer.MACHINE, "12#", ((2.6, "beep", "hz=1000"),)),
+    Ended(1, 9.0, Outcome.VOICEMAIL, None, 1.5, 2.5, Answerer.MACHINE, "12#", ((2.6, "beep", "hz=1000"),), b"\x55"),
     Registration(3, 200, "OK", 300),
     Health(3, 0, 12.5),
     Counted({"stalls": 2}),
@@ -99,6 +100,8 @@ def test_a_report_says_what_the_process_said() -> None:
         "12#",
         7,
     )
+    assert report.recorded == b"\x55"
+    assert "recorded" not in repr(report)  # nobody's voice in a log
     assert [(one.at.timestamp(), one.what, one.detail) for one in report.trace] == [(2.6, "beep", "hz=1000")]
 
 
@@ -119,6 +122,8 @@ def test_every_process_has_ports_of_its_own() -> None:
         {"port": 70_000},
         {"ring_timeout_s": 0.0},
         {"session_s": 30},
+        {"record_s": 31},
+        {"record_s": -1},
     ],
 )
 def test_terms_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from portevoix.api.answer import Stream
+from portevoix.api.answer import Answer, Stream
+from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Media, Operation
+from portevoix.api.v2.problems import RangeOutside
+from portevoix.api.v2.ranges import ranged
 from portevoix.api.v2.wire import messages as wire
+from portevoix.api.v2.wire.audio import ContentQuery
 from portevoix.api.v2.wire.common import cut
 from portevoix.domain.account import Scope
-from portevoix.domain.campaign import CallNotFound, CampaignNotFound, parse_call_id
+from portevoix.domain.campaign import CallNotFound, CallNotRecorded, CampaignNotFound, parse_call_id
 from portevoix.domain.notice import parse_place
-from portevoix.service import sent
+from portevoix.service import proof, sent
 
 
 async def _list(call: Call[wire.CallQuery, None]) -> wire.CallPage | Stream:
@@ -51,6 +55,12 @@ async def _show(call: Call[None, None]) -> wire.CallTimeline:
     return wire.call_timeline(timeline, sent.steps(timeline))
 
 
+async def _recording(call: Call[ContentQuery, None]) -> Answer:
+    audio = await proof.hear_call(call.house, call.access, call.path["call"])
+    body = write_wav(call.house, audio, call.query.encoding)
+    return ranged(body, WAV, f"{audio.sha256}-{call.query.encoding}", call.scope)
+
+
 CALL_OPERATIONS = (
     Operation(
         name="list_calls",
@@ -78,5 +88,20 @@ CALL_OPERATIONS = (
         answer=wire.CallTimeline,
         run=_show,
         refusals=(CallNotFound,),
+    ),
+    Operation(
+        name="call_recording",
+        method="GET",
+        path="/v2/calls/{call}/recording",
+        summary="Hear what the far end said",
+        description=(
+            "What the far end said in the call's first seconds, as a WAV file, where the operator keeps that for "
+            "proof; until it is erased. Byte ranges are served."
+        ),
+        scope=Scope.READ,
+        answer=RANGED_WAV,
+        run=_recording,
+        query=ContentQuery,
+        refusals=(CallNotFound, CallNotRecorded, RangeOutside),
     ),
 )

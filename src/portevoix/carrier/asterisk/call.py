@@ -21,8 +21,8 @@ from portevoix.carrier.asterisk.events import Event
 from portevoix.carrier.asterisk.sounds import Sounds
 from portevoix.carrier.asterisk.tap import Tap
 from portevoix.carrier.asterisk.terms import AsteriskTerms
-from portevoix.carrier.sip.answering import LONGEST_WAIT_MS, HangUp, Note, Plan, Play, Step
-from portevoix.carrier.sip.ear import Ear
+from portevoix.carrier.sip.answering import LONGEST_WAIT_MS, HangUp, Note, Plan, Play, Step, summary
+from portevoix.carrier.sip.ear import Ear, Listening
 from portevoix.carrier.sip.wire import Mode
 from portevoix.domain.call import Answerer, Outcome, Report, Trace
 from portevoix.domain.dialling import Dial, Progress
@@ -83,6 +83,7 @@ class Call:
         self._playbacks = 0
         self._tap: Tap | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._hearing: Listening | None = None
         self._rang_at: datetime | None = None
         self._answered_at: datetime | None = None
         self._keys = ""
@@ -264,6 +265,7 @@ class Call:
     async def _listen(self) -> None:
         """Have the analyser hear the far end. Where that cannot be, no more will ever be heard."""
         listening, put = self._means.ear.listen(self._heard, self._deaf)
+        self._hearing = listening
         self._tap = Tap(self._ari, self._path.trunk.server, self.channel, self._limits, put)
         try:
             await self._tap.run()
@@ -313,6 +315,9 @@ class Call:
             return
         if note is not None:
             self.note(note.what, note.detail)
+        if self._hearing is not None and self._hearing.verdict is not None:
+            summed = summary(self._hearing.verdict)
+            self.note(summed.what, summed.detail)
         self._report = Report(
             outcome=outcome,
             ended_at=self._means.clock.now(),

@@ -74,7 +74,7 @@ class AsteriskCarrier:
         def soon(step: Callable[..., None], *arguments: object) -> None:
             loop.call_soon_threadsafe(step, *arguments)
 
-        self._ear = Ear(self._terms.analyser, soon, self.counts)
+        self._ear = Ear(self._terms.analyser, self._terms.amd, soon, self.counts)
         self._ear.start()
         return self
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.carrier.sip.terms import Answering
 from portevoix.domain.errors import InvalidValue
 
@@ -28,6 +29,7 @@ class AsteriskTerms:
         look_every_s: seconds between two looks at how an endpoint fares.
         request_timeout_s: how long Asterisk may take to answer a request.
         analyser: ``module:name`` of what makes an answering-machine analyser; empty for none, and no deposits.
+        amd: what it judges by.
 
     Raises:
         AsteriskTermsInvalid.
@@ -41,6 +43,7 @@ class AsteriskTerms:
     look_every_s: float = 30.0
     request_timeout_s: float = 5.0
     analyser: str = "portevoix.audio.answering.analyser:Analyser"
+    amd: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:
         if not self.sounds.is_absolute() or not self.there.is_absolute():

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from portevoix.audio.answering.heard import Beep, Busy, Cue, Decided, Decision, Fax, Heard, Ready, Sit, Word
+from portevoix.audio.answering.heard import Beep, Busy, Cue, Decided, Decision, Fax, Heard, Ready, Sit, Verdict, Word
 from portevoix.carrier.sip.terms import Answering
 from portevoix.carrier.sip.wire import Mode
 from portevoix.domain.call import Answerer, Outcome
@@ -56,6 +56,22 @@ class Note:
 
 
 Step = Play | HangUp | Note
+
+
+def summary(verdict: Verdict) -> Note:
+    """Sum up who answered, for the call's timeline; what is not known is left out."""
+    said: dict[str, object] = {
+        "decision": verdict.decision,
+        "why": verdict.why,
+        "confidence": None if verdict.decision is None else f"{verdict.confidence:.2f}",
+        "decided_ms": verdict.decided_ms,
+        "greeting_start_ms": verdict.greeting_start_ms,
+        "greeting_ms": verdict.greeting_ms,
+        "words": verdict.words,
+        "beep_ms": verdict.beep_ms,
+        "ready_ms": verdict.ready_ms,
+    }
+    return Note("answerer", " ".join(f"{name}={value}" for name, value in said.items() if value is not None))
 
 
 class Plan:

@@ -168,6 +168,7 @@ def report_of(ended: Ended) -> Report:
         keys=ended.digits,
         cause=ended.cause,
         trace=tuple(Trace(_moment(at), what, detail) for at, what, detail in ended.trace),
+        recorded=ended.recorded,
     )
 
 

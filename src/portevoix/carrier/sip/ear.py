@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
-from portevoix.audio.answering.heard import Heard
+from portevoix.audio.answering.heard import Heard, Verdict
+from portevoix.audio.answering.terms import Terms
 from portevoix.carrier.sip.rtp import FRAME_S
 
 FRAME_MS = int(FRAME_S * 1_000)
@@ -25,13 +26,22 @@ class Analyser(Protocol):
     def hear(self, alaw: bytes) -> Sequence[Heard]:
         """Listen on; returns what is known by now that was not before."""
 
+    def verdict(self) -> Verdict | None:
+        """Sum up what is known by now; ``None`` where nothing can ever be."""
+
 
 class _Deaf:
     """In place of an analyser where none is set: time alone goes by."""
 
+    def __init__(self, terms: Terms) -> None:
+        pass
+
     def hear(self, alaw: bytes) -> Sequence[Heard]:
         """Hear nothing."""
         return ()
+
+    def verdict(self) -> None:
+        """Know nothing."""
 
 
 class Listening:
@@ -41,6 +51,8 @@ class Listening:
         analyser: of this call.
         told: called by the signalling thread with what was heard, and how long it has listened by then.
         failed: called by it when the analyser did.
+
+    What the signalling thread reads meanwhile, ``verdict``, is replaced whole.
     """
 
     def __init__(
@@ -49,6 +61,7 @@ class Listening:
         self.analyser = analyser
         self.told = told
         self.failed = failed
+        self.verdict = analyser.verdict()
         self.frames = 0
         self.is_over = False
 
@@ -59,13 +72,15 @@ class Ear(threading.Thread):
     Args:
         make: ``module:name`` of what makes an analyser; empty for none. It is a name because native code has no place
             in this room (see the import contracts): whoever puts the house together chooses it.
+        terms: what analysers judge by.
         soon: has the signalling thread do something.
         counts: takes ``faults``.
     """
 
-    def __init__(self, make: str, soon: Callable[..., None], counts: Counter[str]) -> None:
+    def __init__(self, make: str, terms: Terms, soon: Callable[..., None], counts: Counter[str]) -> None:
         super().__init__(daemon=True, name="ear")
         self._make = _load(make)
+        self._terms = terms
         self._soon = soon
         self._counts = counts
         self._frames: queue.SimpleQueue[tuple[Listening, bytes] | None] = queue.SimpleQueue()
@@ -74,7 +89,7 @@ class Ear(threading.Thread):
         self, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None]
     ) -> tuple[Listening, Callable[[bytes], None]]:
         """Begin to listen; returns what ends it, and what takes a call's frames of 20 ms."""
-        listening = Listening(self._make(), told, failed)
+        listening = Listening(self._make(self._terms), told, failed)
         return listening, lambda frame: self._frames.put((listening, frame))
 
     def stop(self) -> None:
@@ -89,6 +104,8 @@ class Ear(threading.Thread):
                 continue
             try:
                 heard = listening.analyser.hear(frame)
+                if heard:
+                    listening.verdict = listening.analyser.verdict()
             except Exception:  # noqa: BLE001 - one call's defect is not the end of all others
                 listening.is_over = True
                 self._counts["faults"] += 1
@@ -100,8 +117,8 @@ class Ear(threading.Thread):
                 self._soon(listening.told, heard, listening.frames * FRAME_MS)
 
 
-def _load(make: str) -> Callable[[], Analyser]:
+def _load(make: str) -> Callable[[Terms], Analyser]:
     if not make:
         return _Deaf
     module, _, name = make.partition(":")
-    return cast("Callable[[], Analyser]", getattr(importlib.import_module(module), name))
+    return cast("Callable[[Terms], Analyser]", getattr(importlib.import_module(module), name))

@@ -91,7 +91,7 @@ class Process:
         self._stack = Stack(terms.bind, terms.port_of(setup.index), terms.shown, sources, self._counts)
         self._stack.on_request = self._stranger
         self._media = MediaThread(self._faulty)
-        self._ear = Ear(terms.analyser, self._stack.soon, self._counts)
+        self._ear = Ear(terms.analyser, terms.amd, self._stack.soon, self._counts)
         self._sounds = Sounds()
         self._calls: dict[int, Session] = {}
         self._watched: dict[int, Watched] = {}

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from portevoix.audio.answering.heard import Heard
-from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step
+from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step, summary
 from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
 from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
 from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, is_stale
 from portevoix.carrier.sip.ear import Ear, Listening
 from portevoix.carrier.sip.indialog import InDialog
+from portevoix.carrier.sip.keeping import Kept
 from portevoix.carrier.sip.redirect import Redirects
 from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
 from portevoix.carrier.sip.sounds import Sounds
@@ -79,6 +80,8 @@ class Session:
         self.local: Local | None = None
         self.media: Media | None = None
         self._listening: Listening | None = None
+        self._kept = Kept(means.terms.record_s) if means.terms.record_s else None
+        self._recorded = b""
         self._invite: Request = None
         self._transaction: Transaction = None
         self._timers: dict[str, Timer] = {}
@@ -232,6 +235,8 @@ class Session:
         self._answered_at = time.time()
         self._means.tell(Answered(self._begin.key, self._answered_at))
         self.media = media
+        if self._kept is not None:
+            self.stream.keeper = self._kept.take
         self._follow(self._plan.answered())  # before anything can leave: its first frame is the first of all
         self.aim(media)
         self._after("longest", self._begin.longest_s, self._cut)
@@ -351,7 +356,7 @@ class Session:
             self.stream.digits.finish()
             digits = self.stream.digits.pressed
             if self._answered_at is not None:
-                self.note("rtp", self.stream.summary())
+                self._sum_up(self.stream)
             self._means.media.remove(self.stream)
             self.stream = None
         self._means.tell(
@@ -365,6 +370,7 @@ class Session:
                 answerer=answerer,
                 digits=digits,
                 trace=tuple(self._trace),
+                recorded=self._recorded,
             )
         )
 
@@ -393,6 +399,18 @@ class Session:
         """Keep something for the call's timeline."""
         if len(self._trace) < MOST_TRACE:
             self._trace.append((time.time(), what, detail))
+
+    def _sum_up(self, stream: Stream) -> None:
+        """Note what there is to say of an answered call as a whole."""
+        if self._listening is not None and self._listening.verdict is not None:
+            summed = summary(self._listening.verdict)
+            self.note(summed.what, summed.detail)
+        if self._kept is not None:
+            stream.keeper = None
+            self._recorded = self._kept.alaw()
+            if self._recorded:
+                self.note("recorded", f"ms={self._kept.ms}")
+        self.note("rtp", stream.summary())
 
     def _stop_listening(self) -> None:
         if self._listening is not None:

@@ -107,6 +107,7 @@ class Stream:
         self.unsent = 0
         self.jitter = JitterBuffer()
         self.listener: Callable[[bytes], None] | None = None
+        self.keeper: Callable[[bytes], bool] | None = None
         self._media: Media | None = None
         self._destination: tuple[str, int] | None = None
         self._is_latched = False
@@ -149,8 +150,13 @@ class Stream:
             self._send(media, destination)
         else:
             self._marker = rtp.MARKER
-        if self.listener is not None:
-            self.listener(self.jitter.pull())
+        listener, keeper = self.listener, self.keeper  # the signalling thread may take them away meanwhile
+        if listener is not None or keeper is not None:
+            frame = self.jitter.pull()
+            if listener is not None:
+                listener(frame)
+            if keeper is not None and not keeper(frame):
+                self.keeper = None
         if self._ticks % REPORT_TICKS == 0 and destination is not None:
             self.report()
 
@@ -199,7 +205,7 @@ class Stream:
         self.reception.hear(packet.ssrc, packet.sequence, packet.timestamp, time.monotonic() * 8_000)
         if packet.payload_type == media.events:
             self.digits.hear(packet.payload, packet.timestamp)
-        elif self.listener is not None and packet.payload_type != rtp.COMFORT_NOISE:
+        elif (self.listener or self.keeper) is not None and packet.payload_type != rtp.COMFORT_NOISE:
             is_ulaw = packet.payload_type == Codec.PCMU
             self.jitter.push(packet.timestamp, packet.payload.translate(ALAW_OF_ULAW) if is_ulaw else packet.payload)
 

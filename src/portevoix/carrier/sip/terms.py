@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from portevoix.audio.answering.terms import Terms
 from portevoix.domain.errors import InvalidValue
 
 ANALYSER = "portevoix.audio.answering.analyser:Analyser"
 """What knows people from machines; a name, because native code has no place in this room."""
+
+MOST_RECORDED_S = 30
 
 
 class SipTermsInvalid(InvalidValue):
@@ -45,6 +48,8 @@ class SipTerms:
         options_every_s: seconds between two OPTIONS to a trunk; 0 for none.
         register_s: the expiry that a REGISTER asks for.
         analyser: ``module:name`` of what makes an answering-machine analyser; empty for none, and no deposits.
+        amd: what it judges by.
+        record_s: seconds of what the far end says that are kept from the answer on, for proof; 0 for none.
 
     Raises:
         SipTermsInvalid.
@@ -64,6 +69,8 @@ class SipTerms:
     options_every_s: float = 30.0
     register_s: int = 300
     analyser: str = ANALYSER
+    amd: Terms = field(default_factory=Terms)
+    record_s: int = 0
 
     def __post_init__(self) -> None:
         for address in filter(None, (self.bind, self.public)):
@@ -78,6 +85,8 @@ class SipTerms:
             raise SipTermsInvalid("the SIP port is 0 to 65535, the session interval at least 90 s (RFC 4028, 4)")
         if min(self.ring_timeout_s, self.trying_timeout_s, self.register_s) <= 0 or self.options_every_s < 0:
             raise SipTermsInvalid("timeouts and intervals are above 0")
+        if not 0 <= self.record_s <= MOST_RECORDED_S:
+            raise SipTermsInvalid(f"at most {MOST_RECORDED_S} s of a call are kept")
 
     @property
     def process_count(self) -> int:

@@ -155,6 +155,7 @@ class Ended(_Message, frozen=True, tag=True):
     Args:
         cause: the SIP response code where there was one.
         trace: moment, word, particulars.
+        recorded: what the far end said first, A-law, where that is kept.
     """
 
     key: int
@@ -166,6 +167,7 @@ class Ended(_Message, frozen=True, tag=True):
     answerer: Answerer = Answerer.UNKNOWN
     digits: str = ""
     trace: tuple[tuple[float, str, str], ...] = ()
+    recorded: bytes = b""
 
 
 class Registration(_Message, frozen=True, tag=True):

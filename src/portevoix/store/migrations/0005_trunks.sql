@@ -68,3 +68,16 @@ CREATE INDEX call_at_trunk ON call (trunk_id, due_at) WHERE state IN ('scheduled
 ALTER TABLE attempt ADD COLUMN trunk_id bigint, ADD COLUMN cause smallint, ADD COLUMN trace jsonb;
 CREATE INDEX attempt_under_way ON attempt (trunk_id) WHERE trunk_id IS NOT NULL AND outcome IS NULL;
 CREATE INDEX attempt_pace ON attempt (trunk_id, dialed_at) WHERE trunk_id IS NOT NULL;
+
+-- What the far end said in an attempt's first seconds, where the operator keeps that for proof; erased after its time.
+-- A table of its own, so that what does not keep it does not pay for it, and that erasing it leaves calls alone.
+CREATE TABLE attempt_recording (
+    call_id bigint NOT NULL,
+    number smallint NOT NULL,
+    alaw bytea NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    PRIMARY KEY (call_id, number),
+    CONSTRAINT attempt_recording_is_short CHECK (octet_length(alaw) BETWEEN 1 AND 240000)
+);
+ALTER TABLE attempt_recording ALTER COLUMN alaw SET STORAGE EXTERNAL; -- A-law hardly compresses
+CREATE INDEX attempt_recording_age ON attempt_recording (recorded_at);

@@ -121,6 +121,20 @@ FROM unnest(%(calls)s::bigint[], %(numbers)s::int[], %(outcomes)s::text[], %(end
     AS r (call_id, number, outcome, ended_at, ringing_at, answered_at, answerer, keys, cause, trace)
 WHERE a.call_id = r.call_id AND a.number = r.number AND a.outcome IS NULL AND a.is_open;
 
+-- name: record
+-- What the far end said, with the first report of an attempt alone: before it is filed.
+INSERT INTO attempt_recording (call_id, number, alaw, recorded_at)
+SELECT a.call_id, a.number, %(alaw)s, %(at)s FROM attempt a
+WHERE a.call_id = %(call)s AND a.number = %(number)s AND a.outcome IS NULL AND a.is_open
+FOR NO KEY UPDATE
+ON CONFLICT DO NOTHING;
+
+-- name: erase_recorded
+DELETE FROM attempt_recording r USING (
+    SELECT call_id, number FROM attempt_recording WHERE recorded_at < %(before)s
+    ORDER BY recorded_at LIMIT %(most)s FOR UPDATE SKIP LOCKED) old
+WHERE r.call_id = old.call_id AND r.number = old.number;
+
 -- name: lock_filed
 -- Calls whose last attempt has a filed report that nobody has acted on yet, with all that deciding takes.
 SELECT c.id, c.account_id, c.campaign_id, p.public_id, c.position, c.number, c.product, p.kind, c.hold_id, c.reserved_micros,

@@ -61,6 +61,12 @@ FROM campaign p JOIN call c ON c.campaign_id = p.id JOIN attempt a ON a.call_id 
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.position = %(position)s
 ORDER BY a.number;
 
+-- name: recorded
+-- What a call's far end said first, in the last attempt of which that is kept.
+SELECT r.alaw FROM campaign p JOIN call c ON c.campaign_id = p.id JOIN attempt_recording r ON r.call_id = c.id
+WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.position = %(position)s
+ORDER BY r.number DESC LIMIT 1;
+
 -- name: pause_calls
 -- Locked by id, as everywhere. What a node has claimed already goes back when it would be dialled.
 UPDATE call c SET state = 'paused' FROM (
