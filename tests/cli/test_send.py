@@ -227,9 +227,7 @@ def test_a_sender_is_verified_and_a_secret_told_by_the_operator(shell: Shell, op
     assert operator.said("account", "sender", shell.account, "01 99 00 00 01") == (
         f"{shell.account} may show +33199000001\n"
     )
-    assert "a number of fiction" in shell.run(*deposit, "--key", live).stderr, (
-        "the sender is taken"
-    )
+    assert "a number of fiction" in shell.run(*deposit, "--key", live).stderr, "the sender is taken"
     wrong = operator.run("account", "sender", shell.account, "12")
     assert (wrong.returncode, "not a telephone number" in wrong.stderr) == (2, True)
     nobody = operator.run("account", "sender", "acct_000000000000", "01 99 00 00 01")

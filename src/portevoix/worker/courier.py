@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Set
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 
 import structlog
 from procrastinate import App, RetryDecision
@@ -77,6 +78,8 @@ class Courier:
         self._queue = queue
         self._sender = sender
         self._mailer = mailer
+        self._at_work: set[int | None] = set()
+        self._strange: Set[int | None] = frozenset()
         logging.getLogger("procrastinate").setLevel(
             logging.CRITICAL
         )  # what fails is told here, and in the webhook's log
@@ -97,14 +100,24 @@ class Courier:
     def _register(self, jobs: App) -> None:
         """Say what each kind of job does."""
 
-        @jobs.task(name="deliver", queue=self._queue, retry=WhenTold())
-        async def deliver(webhook: int, copy: int = 0) -> None:
-            await self._attempt("webhook", lambda: deliver_webhook(self._house, self._sender, webhook, again=copy > 0))
+        @jobs.task(name="deliver", queue=self._queue, retry=WhenTold(), pass_context=True)
+        async def deliver(context: JobContext, webhook: int, copy: int = 0) -> None:
+            with self._under_way(context.job):
+                send = partial(deliver_webhook, self._house, self._sender, webhook, again=copy > 0)
+                await self._attempt("webhook", send)
 
         @jobs.task(name="send_mail", queue=self._queue, retry=WhenTold(), pass_context=True)
         async def mail(context: JobContext, mail: int) -> None:
-            tried = context.job.attempts
-            await self._attempt("mail", lambda: send_mail(self._house, self._mailer, mail, tried))
+            with self._under_way(context.job):
+                await self._attempt("mail", partial(send_mail, self._house, self._mailer, mail, context.job.attempts))
+
+    @contextmanager
+    def _under_way(self, job: Job) -> Iterator[None]:
+        self._at_work.add(job.id)
+        try:
+            yield
+        finally:
+            self._at_work.discard(job.id)
 
     async def _work(self, jobs: App) -> None:
         """Run jobs, until a fault or a cancellation; what is under way then is given back before this ends."""
@@ -133,9 +146,18 @@ class Courier:
         while not running.done():
             if worker.worker_id is not None:
                 await jobs.job_manager.update_heartbeat(worker.worker_id)
+                await self._begin_unended_anew(jobs, worker.worker_id)
             for job in await jobs.job_manager.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=STALLED_S):
                 await jobs.job_manager.retry_job(job)
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _begin_unended_anew(self, jobs: App, worker: int) -> None:
+        """Begin jobs anew that are over here, but not by the books: their end was lost with the database."""
+        by_the_books = await jobs.job_manager.list_jobs_async(queue=self._queue, status="doing", worker_id=worker)
+        strange = {job.id: job for job in by_the_books if job.id not in self._at_work}
+        for number in strange.keys() & self._strange:  # for so long that none of them is just being ended
+            await jobs.job_manager.retry_job(strange[number])
+        self._strange = strange.keys()
 
     async def _attempt(self, kind: str, work: Callable[[], Awaitable[int | None]]) -> None:
         """Try once; a notice that was not taken stays in its place until its next try."""

@@ -182,7 +182,8 @@ class Books:
         report, call.filed, call.node = call.filed, None, None
         assert report is not None
         campaign, outcome = call.campaign, report.outcome
-        if outcome is Outcome.CONGESTION and call.route + 1 < len(ROUTES) and not is_cancelled:
+        may_reroute = outcome is Outcome.CONGESTION and report.ringing_at is None
+        if may_reroute and call.route + 1 < len(ROUTES) and not is_cancelled:
             call.stage, call.due_at, call.route = Stage.WAITING, report.ended_at, call.route + 1
         elif outcome in TRIED_AGAIN and call.retried < campaign.retries.most and not is_cancelled:
             call.stage, call.route, call.retried = Stage.WAITING, 0, call.retried + 1

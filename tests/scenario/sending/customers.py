@@ -119,7 +119,7 @@ class SendingHouse(RuleBasedStateMachine):
         wishes=st.lists(WISHES, min_size=2, max_size=4),
     )
     def open(self, prices: Price, billing: Billing, wishes: list[Wish]) -> None:
-        """Open a new house, with an account of the sandbox, one with a tariff of its own, and a live one that send."""
+        """Open a new house, with two accounts, and one with a tariff of its own, that send."""
         self.clock = ManualClock()
         self.books = Books(billing)
         self.carrier = Carrier(self.clock)
@@ -133,7 +133,7 @@ class SendingHouse(RuleBasedStateMachine):
         opened = bootstrap.open_house(url, PEPPER.encode(), clock=self.clock, policy=policy)
         self.house = self.run(opened.__aenter__()).house
         self.closing.callback(lambda: self.runner.run(opened.__aexit__(None, None, None)))
-        for name, mode in (("Alice", Mode.SANDBOX), ("Bob", Mode.SANDBOX), ("Carol", Mode.LIVE)):
+        for name, mode in (("Alice", Mode.SANDBOX), ("Bob", Mode.SANDBOX), ("Carol", Mode.SANDBOX)):
             terms = {"euros": BEGINS_WITH / MICROS, "mode": mode, "seconds": MESSAGE_S - 0.5}
             customer = self.run(Customer.of(self.house, name, **terms))
             self.books.accounts.append(Account(name, customer, DEFAULT, BEGINS_WITH))
