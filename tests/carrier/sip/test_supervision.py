@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from portevoix.carrier.sip.carrier import SipCarrier
@@ -154,13 +155,20 @@ async def test_any_answer_to_options_is_a_sign_of_life_and_it_is_asked_again(tmp
             assert said.code == 405
 
 
-async def test_a_trunk_that_does_not_answer_is_told_so() -> None:
+@needs_sipp
+async def test_a_trunk_that_falls_silent_is_told_so_and_one_that_never_answers_options_is_not(tmp_path: Path) -> None:
     heard = Heard()
-    async with tape() as silent, SipCarrier(terms(), SystemClock(), on_said=heard.said.put_nowait) as sip:
-        await sip.watch([trunk(silent.port)])
-        said = await heard.next(Health)
-    assert isinstance(said, Health)
-    assert said.code == 0
+    async with (
+        tape() as silent,
+        sipp("options", tmp_path) as peer,
+        SipCarrier(terms(options_every_s=0.1), SystemClock(), on_said=heard.said.put_nowait) as sip,
+    ):
+        await sip.watch([replace(trunk(silent.port), id=2), trunk(peer.port)])
+        told = [await heard.next(Health)]
+        assert await peer.done() == ""
+        while not isinstance(told[-1], Health) or told[-1].code:
+            told.append(await heard.next(Health))
+    assert {said.trunk for said in told if isinstance(said, Health)} == {1}
 
 
 OPTIONS = (

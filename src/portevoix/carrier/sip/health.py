@@ -1,7 +1,8 @@
 """Keeping a trunk in sight: OPTIONS now and then (RFC 3261, 11), and the REGISTER of those that want one.
 
-Any response is a sign of life, also a refusal: many trunks answer OPTIONS by 404 or 405. It also keeps the way
-open that a NAT has let us out by.
+Any response is a sign of life, also a refusal: many trunks answer OPTIONS by 404 or 405. Some never answer it at all,
+and take calls: silence tells something of those alone that have answered before. It also keeps the way open that a NAT
+has let us out by.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Watched:
         self._number = 0
         self._timer: Timer = None
         self._is_over = False
+        self._has_answered = False
         self._registrar: Registrar | None = None
         means.sources.allow(peer.addresses)
         if asks:
@@ -53,16 +55,21 @@ class Watched:
             return
         self._number += 1
         asked = time.monotonic()
-        silence = self._means.stack.after(SILENT_S, self._tell, 0, asked)
+        silence = self._means.stack.after(SILENT_S, self._silent, asked)
 
         def told(response: Response, _: Transaction) -> None:
             silence.cancel()
             code = response.getSCode()[0]
             if code >= 200 and not is_local(response):
+                self._has_answered = True
                 self._tell(code, asked)
 
         self._means.stack.send(self._request(), told)
         self._timer = self._means.stack.after(self._means.terms.options_every_s, self._ask)
+
+    def _silent(self, asked: float) -> None:
+        if self._has_answered:
+            self._tell(0, asked)
 
     def _tell(self, code: int, asked: float) -> None:
         if not self._is_over:
