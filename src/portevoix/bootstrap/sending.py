@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -50,7 +49,7 @@ def terms_of(settings: Settings) -> Terms:
 
 
 class Sending:
-    """What works beside the door, until it is cancelled.
+    """What works beside the door: each of its works goes on until it is cancelled.
 
     Args:
         url: of the database, for the courier's own connections.
@@ -100,10 +99,3 @@ class Sending:
                 server = parse_smtp_url(self._settings.smtp_url)
                 mailer = SmtpMailer(server, EmailAddress.parse(self._settings.mail_from))
             yield sender, mailer
-
-    async def run(self) -> None:
-        """Do all of it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.follow_clocks(self._house.signals))
-            group.create_task(self.dial())
-            group.create_task(self.deliver())
