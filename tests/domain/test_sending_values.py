@@ -289,13 +289,19 @@ def test_what_was_due_before_or_after_the_move_begins_now(due_s: int) -> None:
 
 @pytest.mark.parametrize("seconds", [1, 3_600, 366 * 86_400])
 def test_the_clock_is_moved_on_by_a_second_to_a_year(seconds: int) -> None:
-    assert parse_step(seconds) == seconds
+    assert parse_step(seconds, 0) == seconds
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 366 * 86_400 + 1])
 def test_another_step_is_refused(seconds: int) -> None:
     with pytest.raises(InvalidValue):
-        parse_step(seconds)
+        parse_step(seconds, 0)
+
+
+def test_the_clock_goes_no_further_than_ten_years() -> None:
+    assert parse_step(60, 3_660 * 86_400 - 60) == 60
+    with pytest.raises(InvalidValue, match="ten years"):
+        parse_step(61, 3_660 * 86_400 - 60)
 
 
 def test_a_live_key_has_no_sandbox() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -57,4 +58,15 @@ def openapi(
 def _schemas(shapes: Iterable[type[Struct]]) -> tuple[Schemas, Schema]:
     types = list(dict.fromkeys(shapes))
     made, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    return dict(zip(types, made, strict=True)), components
+    return dict(zip(types, made, strict=True)), _with_numbers(components)
+
+
+def _with_numbers(schema: Any) -> Any:  # noqa: ANN401 - any part of it
+    """Describe decimals as they are written: as numbers, where msgspec takes them for texts."""
+    if isinstance(schema, list):
+        return [_with_numbers(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {**{name: part for name, part in schema.items() if name != "format"}, "type": "number"}
+    return {name: _with_numbers(part) for name, part in schema.items()}

@@ -27,12 +27,12 @@ class Replay:
     """One request's idempotency key, if it bears one.
 
     Args:
-        key: as it was sent; empty for none.
+        key: empty for none.
         place: what the request is made to: method, path and query.
     """
 
     def __init__(self, key: str, place: bytes, access: Access) -> None:
-        self._key = parse_idempotency_key(key) if key else ""
+        self._key = key
         self._place = place
         self._access = access
         self._fingerprint = b""
@@ -44,8 +44,8 @@ class Replay:
         place = b"%b %b?%b" % (scope["method"].encode(), scope["path"].encode(), scope["query_string"])
         if scope["method"] != "POST":
             return cls("", place, access)
-        key = next((value.decode("latin-1") for name, value in scope["headers"] if name == HEADER), "")
-        return cls(key, place, access)
+        key = next((value.decode("latin-1") for name, value in scope["headers"] if name == HEADER), None)
+        return cls("" if key is None else parse_idempotency_key(key), place, access)
 
     async def begin(self, house: House, *content: bytes) -> Answer | None:
         """Look for the answer of an earlier request under the same key.
@@ -62,10 +62,19 @@ class Replay:
         for part in content:
             digest.update(sha256(part).digest())
         self._fingerprint = digest.digest()
-        return await self.again(house)
+        return await self._find(house)
 
-    async def again(self, house: House) -> Answer | None:
-        """Look once more."""
+    async def instead_of(self, refusal: DomainError, house: House) -> Answer:
+        """Find the answer of another request under the same key that was faster, and may have made ours impossible.
+
+        Raises:
+            DomainError: the refusal, where there was none.
+        """
+        if self._fingerprint and not self._is_kept and (before := await self._find(house)) is not None:
+            return before
+        raise refusal
+
+    async def _find(self, house: House) -> Answer | None:
         kept = await house.answers.find(self._access.account_id, self._key)
         if kept is None:
             return None
@@ -81,7 +90,14 @@ class Replay:
         """
         if not self._fingerprint or self._is_kept:
             return
-        kept = KeptAnswer(self._fingerprint, answer.status, answer.content_type.decode(), answer.body)
-        if not await house.answers.keep(self._access.account_id, self._key, kept):
+        if not await house.answers.keep(self._access.account_id, self._key, self._kept(answer)):
             raise AnsweredMeanwhile("the request was answered meanwhile")
         self._is_kept = True
+
+    async def amend(self, house: House, answer: Answer) -> None:
+        """Keep another answer than the one that was kept before all was known."""
+        if self._is_kept:
+            await house.answers.amend(self._access.account_id, self._key, self._kept(answer))
+
+    def _kept(self, answer: Answer) -> KeptAnswer:
+        return KeptAnswer(self._fingerprint, answer.status, answer.content_type.decode(), answer.body)

@@ -14,6 +14,18 @@ Described = tuple[str, str, Schema]
 
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
 
+#: A parameter of every POST, and a header of its answer.
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Names this request: repeated under it, it does nothing, and has the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+}
+REPLAYED: Schema = {
+    "description": "`true` where the request was answered before, under the same Idempotency-Key.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+
 
 def headers(*, retry: bool) -> Schema:
     """Describe the headers that tell a caller's allowance."""

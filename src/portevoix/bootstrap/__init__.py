@@ -130,7 +130,11 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
                 _in_background(_maintain(opened, shared, settings.record_keep_days)),
                 _in_background(_leave_with_parent()),
                 _in_background(opened.signals.listen()),
-                _in_background(sending.run()),
+                _in_background(sending.follow_clocks(opened.signals)),
+                _in_background(sending.keep_engines()),
+                _in_background(sending.watch_velocity()),
+                _in_background(sending.dial()),
+                _in_background(sending.deliver()),
             ):
                 _spare_collector()
                 yield Doorstep(opened.house, limits, opened.database.answers)
@@ -202,11 +206,15 @@ async def _leave_with_parent() -> None:
 async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Do work beside a block and end it with the block; one that misses its cancellation is cancelled again."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_tell_fault)
     try:
         yield
     finally:
         while not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            log.error("background_failed", error=repr(fault))
+
+
+def _tell_fault(ended: asyncio.Task[None]) -> None:
+    if not ended.cancelled() and (fault := ended.exception()) is not None:
+        log.error("background_failed", error=repr(fault))

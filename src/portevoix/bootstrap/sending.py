@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
 
 import structlog
 from procrastinate import App
@@ -24,7 +23,6 @@ from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import Carrier, Clock, House, Policy, Signals
 from portevoix.settings import Settings
 from portevoix.store.jobs import QUEUE, open_jobs
-from portevoix.worker.cancelling import surely
 from portevoix.worker.courier import Courier
 from portevoix.worker.dialler import Dialler, Terms
 from portevoix.worker.pace import Pace
@@ -68,7 +66,7 @@ def terms_of(settings: Settings) -> Terms:
 
 
 class Sending:
-    """What works beside the door, until it is cancelled.
+    """What works beside the door: each of its works goes on until it is cancelled.
 
     Args:
         url: of the database, for the courier's own connections.
@@ -96,6 +94,10 @@ class Sending:
                 for news in await signal.heard():
                     account, offset_s = news.split()
                     self._time.move(int(account), int(offset_s))
+
+    async def keep_engines(self) -> None:
+        """Have the engines that trunks want."""
+        await self._engines.run()
 
     async def dial(self) -> None:
         """Dial."""
@@ -135,12 +137,3 @@ class Sending:
                 server = parse_smtp_url(self._settings.smtp_url)
                 mailer = SmtpMailer(server, EmailAddress.parse(self._settings.mail_from))
             yield sender, mailer
-
-    async def run(self) -> None:
-        """Do all of it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(surely(partial(self.follow_clocks, self._house.signals)))
-            group.create_task(surely(self._engines.run))
-            group.create_task(surely(self.watch_velocity))
-            group.create_task(surely(self.dial))
-            group.create_task(surely(self.deliver))

@@ -77,8 +77,10 @@ def must_be_sandbox(access: Access) -> None:
         raise SandboxOnly("only a test key (pv_test_…) may do this")
 
 
-def parse_step(seconds: int) -> int:
-    """Check how far the clock is to be moved on. Raises InvalidValue."""
+def parse_step(seconds: int, ahead_s: int) -> int:
+    """Check by how many seconds the clock is to be moved on that is so many ahead of ours. Raises InvalidValue."""
     if not 0 < seconds <= FARTHEST // timedelta(seconds=1):
         raise InvalidValue("the clock is moved on by 1 second to 366 days at once")
+    if ahead_s + seconds > FARTHEST_AHEAD // timedelta(seconds=1):
+        raise InvalidValue("the clock goes no further than ten years ahead; a reset sets it right")
     return seconds

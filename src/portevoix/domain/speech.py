@@ -120,6 +120,7 @@ class Utterance:
             SpeechRateInvalid: the rate is not a number.
         """
         limits = limits or SpeechLimits()
+        text = text.replace("\0", "")  # nobody hears it, and PostgreSQL keeps none
         if not text.strip():
             raise TextMissing("there is no text")
         if len(text) > limits.characters:

@@ -102,8 +102,8 @@ class Ledger(Protocol):
     async def available(self, account_id: int) -> int:
         """Lock an account in a unit of work, take what has lapsed, and tell its available credit."""
 
-    async def held(self, account_id: int) -> int:
-        """Tell what is set aside."""
+    async def balance(self, account_id: int) -> tuple[int, int]:
+        """Tell what may be spent and what is set aside, of one moment; what has lapsed is neither."""
 
     async def expire_due(self) -> int:
         """Take what is left of lapsed grants, everywhere; returns how many accounts were looked at."""

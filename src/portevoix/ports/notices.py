@@ -67,6 +67,9 @@ class Answers(Protocol):
     async def keep(self, account_id: int, key: str, answer: KeptAnswer) -> bool:
         """Keep an answer; tells whether the key was free."""
 
+    async def amend(self, account_id: int, key: str, answer: KeptAnswer) -> None:
+        """Keep another answer under a key."""
+
 
 class WebhookSender(Protocol):
     """Sends webhooks."""

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from portevoix.domain.account import Access
 from portevoix.domain.audio import AudioName, TelephoneAudio
 from portevoix.domain.recording import Place, Recording, parse_token, recording_token
 from portevoix.ports import House
 
+#: Does something with a recording in the transaction that keeps it: keeps an answer.
+Alongside = Callable[[House, Recording], Awaitable[None]]
 
-async def upload_recording(house: House, access: Access, name: AudioName, data: bytes) -> Recording:
+
+async def upload_recording(
+    house: House, access: Access, name: AudioName, data: bytes, alongside: Alongside | None = None
+) -> Recording:
     """Make a file fit for the telephone and keep it.
 
     Args:
         data: the file's bytes, of any format that is taken.
+        alongside: done in the transaction that keeps it.
 
     Raises:
         AudioEmpty, AudioUnsupported, AudioTooLarge, AudioTooLong, AudioBroken, AudioUnavailable.
     """
     upload = await house.uploads.receive(data)
-    return await house.recordings.keep(access.account_id, recording_token(house.entropy(16)), name, upload)
+    async with house.unit_of_work() as together:
+        kept = await together.recordings.keep(access.account_id, recording_token(house.entropy(16)), name, upload)
+        if alongside is not None:
+            await alongside(together, kept)
+    return kept
 
 
 async def list_recordings(

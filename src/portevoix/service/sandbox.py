@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from portevoix.domain.account import Access
@@ -23,6 +23,9 @@ QUIET_TIMEOUT_S = 15.0
 LOOK_AGAIN_S = 0.05
 
 MAILS_SHOWN = 100
+
+#: Does something with what the clock shows, in the transaction that moves it on: keeps an answer.
+Alongside = Callable[[House, datetime], Awaitable[None]]
 
 
 async def read_inbox(
@@ -70,10 +73,15 @@ async def empty_inbox(house: House, access: Access) -> None:
     await house.sandboxes.empty(access.account_id)
 
 
-async def advance_clock(house: House, access: Access, seconds: int) -> tuple[datetime, bool]:
+async def advance_clock(
+    house: House, access: Access, seconds: int, alongside: Alongside | None = None
+) -> tuple[datetime, bool]:
     """Move the sandbox's clock on, through what was scheduled, retries, calls under way and credit that lapses.
 
     Waits until all that was due by then has happened, as far as that takes no longer than ``QUIET_TIMEOUT_S``.
+
+    Args:
+        alongside: done in the transaction that moves the clock on.
 
     Returns:
         what the clock shows now, and whether all has happened.
@@ -82,10 +90,18 @@ async def advance_clock(house: House, access: Access, seconds: int) -> tuple[dat
         SandboxOnly, InvalidValue (the step).
     """
     must_be_sandbox(access)
-    await house.sandboxes.advance(access.account_id, parse_step(seconds))
+    step_s = parse_step(seconds, access.clock_offset_s)
+    async with house.unit_of_work() as together:
+        await together.sandboxes.advance(access.account_id, step_s)
+        if alongside is not None:
+            await alongside(together, await _now(together, access.account_id))
     await house.ledger.expire_due()
     is_quiet = await _comes_to_rest(house, access.account_id)
-    return (await house.sandboxes.clock(access.account_id)).now(house.clock.now()), is_quiet
+    return await _now(house, access.account_id), is_quiet
+
+
+async def _now(house: House, account_id: int) -> datetime:
+    return (await house.sandboxes.clock(account_id)).now(house.clock.now())
 
 
 async def _comes_to_rest(house: House, account_id: int) -> bool:
@@ -107,30 +123,29 @@ async def reset(house: House, access: Access) -> None:
         SandboxOnly.
     """
     must_be_sandbox(access)
-    campaigns, calls = await house.sandboxes.unfinished(access.account_id)
+    campaigns, _ = await house.sandboxes.unfinished(access.account_id)
     for campaign in campaigns:
         try:
             await cancel(house, access, campaign, whole=False)
         except CampaignBegun:
             continue  # it came to its end by itself
-    _, calls = await house.sandboxes.unfinished(access.account_id)
-    report = Report(Outcome.LOST, access.now(house.clock.now()))
-    await house.calls.file([(call, attempt, report) for call, attempt in calls])
-    await settle(house, [call for call, _ in calls])
-    await _give_back_credit(house, access)
-    await house.sandboxes.begin_anew(access.account_id)
+    async with house.unit_of_work() as together:  # so that nobody is told of what ends with it
+        _, calls = await together.sandboxes.unfinished(access.account_id)
+        report = Report(Outcome.LOST, access.now(house.clock.now()))
+        await together.calls.file([(call, attempt, report) for call, attempt in calls])
+        await settle(together, [call for call, _ in calls])
+        await _give_back_credit(together, access)
+        await together.sandboxes.begin_anew(access.account_id)
 
 
-async def _give_back_credit(house: House, access: Access) -> None:
+async def _give_back_credit(together: House, access: Access) -> None:
     """Bring the credit to what a sandbox begins with, by an adjustment that the statement shows."""
-    key, reason = f"reset-{house.entropy(12).hex()}", "the sandbox begins anew"
-    async with house.unit_of_work() as together:
-        available_micros = await together.ledger.available(access.account_id)
-        change_micros = CREDIT_MICROS - available_micros
-        if change_micros > 0:
-            await together.ledger.credit(access.account_id, Kind.ADJUSTMENT_CREDIT, change_micros, PAID, key, reason)
-        elif change_micros < 0:
-            await together.ledger.debit(access.account_id, -change_micros, key, reason)
+    key, reason = f"reset-{together.entropy(12).hex()}", "the sandbox begins anew"
+    change_micros = CREDIT_MICROS - await together.ledger.available(access.account_id)
+    if change_micros > 0:
+        await together.ledger.credit(access.account_id, Kind.ADJUSTMENT_CREDIT, change_micros, PAID, key, reason)
+    elif change_micros < 0:
+        await together.ledger.debit(access.account_id, -change_micros, key, reason)
 
 
 def heard_s(received: Received) -> int:

@@ -96,8 +96,8 @@ class Step(NamedTuple):
 async def read_balance(house: House, access: Access) -> Balance:
     """Tell an account's credit, what of it is set aside, and what it buys."""
     tariff = await house.tariffs.tariff(access.own_revision, access.default_revision)
-    held_micros = await house.ledger.held(access.account_id)
-    return Balance(access.available_micros, held_micros, buys(tariff, access.available_micros))
+    available_micros, held_micros = await house.ledger.balance(access.account_id)
+    return Balance(available_micros, held_micros, buys(tariff, available_micros))
 
 
 def see(house: House, access: Access, campaign: Campaign) -> Sight:

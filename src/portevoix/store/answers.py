@@ -31,20 +31,26 @@ class PostgresAnswers:
 
     async def keep(self, account_id: int, key: str, answer: KeptAnswer) -> bool:
         """Keep an answer; waits for another request that is keeping one under the same key."""
-        values = {
-            "account_id": account_id,
-            "key": key,
-            "fingerprint": answer.fingerprint,
-            "status": answer.status,
-            "content_type": answer.content_type,
-            "body": answer.body,
-            "at": self._clock.now(),
-        }
+        values = {"account_id": account_id, "key": key, **_values(answer), "at": self._clock.now()}
         async with self._database.connection() as connection:
             return await (await connection.execute(SQL["keep_answer"], values)).fetchone() is not None
+
+    async def amend(self, account_id: int, key: str, answer: KeptAnswer) -> None:
+        """Keep another answer under a key."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["amend_answer"], {"account_id": account_id, "key": key, **_values(answer)})
 
     async def forget(self) -> None:
         """Drop answers that have been kept long enough."""
         values = {"before": self._clock.now() - KEPT_FOR, "most": FORGOTTEN_AT_ONCE}
         async with self._database.connection() as connection:
             await connection.execute(SQL["forget_answers"], values)
+
+
+def _values(answer: KeptAnswer) -> dict[str, object]:
+    return {
+        "fingerprint": answer.fingerprint,
+        "status": answer.status,
+        "content_type": answer.content_type,
+        "body": answer.body,
+    }

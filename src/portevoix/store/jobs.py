@@ -29,12 +29,14 @@ class Errand:
     Args:
         task: DELIVER or SEND_MAIL.
         lock: jobs of one lock run in the order in which they were deferred, one at a time.
+        priority: among jobs of one lock, a higher one goes first, even before one that waits for its next try.
         delay_s: how long it is held back. The job queue has a clock of its own, the machine's: so no moment of ours.
     """
 
     task: str
     args: dict[str, Any]
     lock: str
+    priority: int = 0
     delay_s: int = 0
 
 
@@ -65,6 +67,7 @@ async def defer(connection: Connection, errands: Sequence[Errand]) -> None:
             id=None,
             queue=QUEUE,
             lock=errand.lock,
+            priority=errand.priority,
             queueing_lock=None,
             task_name=errand.task,
             task_kwargs=errand.args,

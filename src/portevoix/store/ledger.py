@@ -127,11 +127,11 @@ class PostgresLedger:
             row = await _row(connection, "balance", {"account_id": account_id})
         return row[0] if row else 0
 
-    async def held(self, account_id: int) -> int:
-        """Tell what is set aside."""
+    async def balance(self, account_id: int) -> tuple[int, int]:
+        """Tell what may be spent and what is set aside."""
         async with self._database.connection() as connection:
-            row = await _row(connection, "balance", {"account_id": account_id})
-        return row[1] if row else 0
+            row = await _row(connection, "unlapsed_balance", {"account_id": account_id, "at": self._clock.now()})
+        return (row[0], row[1]) if row else (0, 0)
 
     async def expire_due(self) -> int:
         """Take what is left of lapsed grants, an account a transaction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -103,7 +104,7 @@ class PostgresNotices:
         async with self._database.transaction() as connection:
             row = await (await connection.execute(SQL["replay"], values)).fetchone()
             if row is not None:
-                await defer(connection, [_errand(*row)])
+                await _hurry(connection, _errand(*row))
         return row is not None
 
     async def secret_generation(self, account_id: int) -> tuple[int, datetime | None]:
@@ -175,7 +176,18 @@ class PostgresNotices:
 def _errand(webhook: int, call: int | None, campaign: int, delay_s: int = 0, copy: int = 0) -> Errand:
     """Ask for a webhook's delivery: those of one call go out in order."""
     lock = f"call-{call}" if call is not None else f"campaign-{campaign}"
-    return Errand(DELIVER, {"webhook": webhook, "copy": copy}, lock, delay_s)
+    return Errand(DELIVER, {"webhook": webhook, "copy": copy}, lock, delay_s=delay_s)
+
+
+async def _hurry(connection: Connection, errand: Errand) -> None:
+    """Run a job at once: the one that waits for its next try, or else another one.
+
+    Behind one that waits, another would wait as well; and one that is failing right now will wait before long.
+    """
+    asked = {"lock": errand.lock, "task": errand.task, "webhook": errand.args["webhook"]}
+    cursor = await connection.execute(SQL["hurry"], asked)
+    if await cursor.fetchone() is None:
+        await defer(connection, [replace(errand, priority=1)])
 
 
 async def _record(connection: Connection, events: Sequence[NewEvent]) -> None:

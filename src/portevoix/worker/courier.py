@@ -18,6 +18,7 @@ from procrastinate.worker import Worker
 from portevoix.domain.errors import DomainError, Unavailable
 from portevoix.ports import House, Mailer, WebhookSender
 from portevoix.service.notices import deliver_webhook, send_mail
+from portevoix.worker.cancelling import surely
 
 AT_ONCE = 32
 HEARTBEAT_S = 2.0
@@ -133,7 +134,7 @@ class Courier:
             shutdown_graceful_timeout=0,
         )
         async with asyncio.TaskGroup() as group:  # waits for the worker's end, however often this is cancelled
-            running = group.create_task(worker.run())  # type: ignore[no-untyped-call]  # theirs
+            running = group.create_task(surely(worker.run))
             watching = group.create_task(self._look_after(jobs, worker, running))
             await asyncio.wait({running})
             watching.cancel()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
 
-from portevoix.api.schema import Described, Schema, Schemas, headers
+from portevoix.api.schema import IDEMPOTENCY_KEY, REPLAYED, Described, Schema, Schemas, headers
 from portevoix.api.v1 import refusals
 from portevoix.api.v1.operation import Operation
 from portevoix.api.v1.refusals import ROWS, Row
@@ -59,7 +60,8 @@ def describe(
 def _operation(operation: Operation, path: str, schemas: Schemas, limit: Limit | None) -> Schema:
     in_path = "{apiKey}" in path
     limited = f" At most {limit} for each account." if limit else ""
-    key = [{**_KEY, "in": "path", "required": True}] if in_path else []
+    named = [_in_path(name) for name in re.findall(r"\{(\w+)\}", path)]
+    header = [IDEMPOTENCY_KEY] if operation.method == "POST" else []
     described: Schema = {
         "operationId": operation.name
         if in_path or len(operation.paths) == 1
@@ -67,7 +69,7 @@ def _operation(operation: Operation, path: str, schemas: Schemas, limit: Limit |
         "tags": ["v1"],
         "summary": operation.summary,
         "description": operation.description + limited,
-        "parameters": [*key, _FORMAT],
+        "parameters": [*named, _FORMAT, *header],
         "security": [] if in_path else [{"bearer": []}, {"query": []}],
         "responses": _responses(operation, schemas),
     }
@@ -79,14 +81,22 @@ def _operation(operation: Operation, path: str, schemas: Schemas, limit: Limit |
     return described
 
 
+def _in_path(name: str) -> Schema:
+    described = (
+        _KEY if name == _KEY["name"] else {"name": name, "description": "Names it.", "schema": {"type": "string"}}
+    )
+    return {**described, "in": "path", "required": True}
+
+
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
     success = {"application/json": {"schema": schemas[operation.answer]}, "application/xml": {}}
-    responses: Schema = {"200": {"description": "The answer.", "headers": headers(retry=False), "content": success}}
+    told = headers(retry=False) | ({"Idempotent-Replayed": REPLAYED} if operation.method == "POST" else {})
+    responses: Schema = {"200": {"description": "The answer.", "headers": told, "content": success}}
     for status, rows in _by_status(operation).items():
-        told = "; ".join(f"`{row.code}` {row.message}" for row in rows)
+        named = "; ".join(f"`{row.code}` {row.message}" for row in rows)
         examples = {str(row.code): {"value": msgspec.to_builtins(row.body())} for row in rows}
         content = {"application/json": {"schema": schemas[Refusal], "examples": examples}, "application/xml": {}}
-        described = {"description": told, "headers": headers(retry=status in (429, 503)), "content": content}
+        described = {"description": named, "headers": headers(retry=status in (429, 503)), "content": content}
         responses[str(status)] = described
     return responses
 
@@ -94,7 +104,8 @@ def _responses(operation: Operation, schemas: Schemas) -> Schema:
 def _by_status(operation: Operation) -> dict[int, list[Row]]:
     by_status: dict[int, list[Row]] = {}
     malformed = (refusals.BodyMalformed,) if operation.body is not None else ()
-    for error in (*EVERYWHERE, *malformed, *operation.refusals):
+    repeated = (errors.IdempotencyConflict,) if operation.method == "POST" else ()
+    for error in (*EVERYWHERE, *malformed, *repeated, *operation.refusals):
         by_status.setdefault(ROWS[error].status, []).append(ROWS[error])
     by_status[refusals.DEFECT.status] = [refusals.DEFECT]
     return dict(sorted(by_status.items()))

@@ -14,7 +14,7 @@ from portevoix.domain.campaign import (
     SenderInvalid,
     SenderNotAuthorized,
 )
-from portevoix.domain.errors import IdempotencyConflict, InsufficientCredit
+from portevoix.domain.errors import InsufficientCredit
 from portevoix.domain.mail import EmailInvalid
 from portevoix.domain.number import NumbersMissing, TooManyNumbers
 from portevoix.domain.recording import RecordingNotFound
@@ -33,7 +33,6 @@ from portevoix.domain.webhook import NotifyUrlInvalid
 from portevoix.service import campaigns
 
 _SENDING = (
-    IdempotencyConflict,
     NumbersMissing,
     TooManyNumbers,
     RecipientsRefused,

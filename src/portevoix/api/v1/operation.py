@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from portevoix.api.answer import XML, Answer
 from portevoix.api.body import read_body
 from portevoix.api.guard import Counted, Guard, bearer
-from portevoix.api.replay import AnsweredMeanwhile, Replay
+from portevoix.api.replay import Replay
 from portevoix.api.trace import Trace, trace_of
 from portevoix.api.v1.refusals import BodyMalformed, FieldInvalid, refusal_of
 from portevoix.api.v1.wire import encode_json
@@ -144,10 +144,8 @@ class Endpoint:
         try:
             done = await self._operation.run(Call(house, access, body, scope["path_params"], receive, keep))
             await keep(house, done)
-        except AnsweredMeanwhile:
-            before = await replay.again(house)
-            assert before is not None, "it was answered meanwhile"
-            return before
+        except DomainError as refusal:
+            return await replay.instead_of(refusal, house)
         return _answer(200, done, form)
 
     def _parse(self, fields: dict[str, object]) -> Struct | None:

@@ -144,8 +144,8 @@ def _audio(recording: Recording) -> Audio:
 
 
 Phones = str | int | list[str | int] | None
-_Euros = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "examples": [0.15]})]
-_Seconds = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "examples": [6.3]})]
+_Euros = Annotated[Decimal, Meta(examples=[0.15])]
+_Seconds = Annotated[Decimal, Meta(examples=[6.3])]
 _Eur = Annotated[str, Meta(extra_json_schema={"const": "EUR"})]
 
 

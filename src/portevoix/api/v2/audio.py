@@ -24,7 +24,7 @@ from portevoix.domain.audio import (
     TelephoneAudio,
 )
 from portevoix.domain.errors import InvalidValue
-from portevoix.domain.recording import Place, RecordingInUse, RecordingNotFound
+from portevoix.domain.recording import Place, Recording, RecordingInUse, RecordingNotFound
 from portevoix.ports import House
 from portevoix.service import library
 
@@ -43,7 +43,11 @@ async def _upload(call: Call[None, None]) -> wire.Audio | Answer:
     before = await call.replay.begin(call.house, str(name).encode(), data)
     if before is not None:
         return before
-    return wire.audio(await library.upload_recording(call.house, call.access, name, data))
+
+    async def keep(together: House, kept: Recording) -> None:
+        await call.replay.keep(together, call.success(201, wire.audio(kept)))
+
+    return wire.audio(await library.upload_recording(call.house, call.access, name, data, keep))
 
 
 async def _file(call: Call[None, None]) -> tuple[AudioName, bytes]:

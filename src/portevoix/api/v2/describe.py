@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from portevoix.api.body import BodyTooLarge
-from portevoix.api.schema import Described, Schema, Schemas, headers
+from portevoix.api.schema import IDEMPOTENCY_KEY, REPLAYED, Described, Schema, Schemas, headers
 from portevoix.api.v2 import problems
 from portevoix.api.v2.operation import Media, Operation
 from portevoix.api.v2.problems import Problem, row_of
@@ -29,10 +29,6 @@ EVERYWHERE: tuple[type[errors.DomainError], ...] = (
 
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _TEXT: Schema = {"type": "string"}
-_REPLAYED: Schema = {
-    "description": "`true` where the request was answered before, under the same Idempotency-Key.",
-    "schema": {"type": "string", "enum": ["true"]},
-}
 
 
 def shapes(operations: Iterable[Operation]) -> list[type[Struct]]:
@@ -83,14 +79,7 @@ def _query_parameters(operation: Operation) -> list[Schema]:
 def _header_parameters(operation: Operation) -> list[Schema]:
     described = [{"in": "header", **parameter} for parameter in operation.headers]
     if operation.method == "POST":
-        described.append(
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "Names this request: repeated under it, it does nothing, and has the same answer.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
-            }
-        )
+        described.append(IDEMPOTENCY_KEY)
     return described
 
 
@@ -115,7 +104,7 @@ def _body(operation: Operation, schemas: Schemas) -> Schema:
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
     success: Schema = {"description": "The answer.", "headers": headers(retry=False)}
     if operation.method == "POST":
-        success["headers"]["Idempotent-Replayed"] = _REPLAYED
+        success["headers"]["Idempotent-Replayed"] = REPLAYED
     content = _media(operation.also)
     if isinstance(operation.answer, Media):
         content |= _media(operation.answer)

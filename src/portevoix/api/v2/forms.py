@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
@@ -48,14 +48,41 @@ async def read_form(
         await form.close()
 
 
+def only_field(form: FormData, name: str) -> UploadFile | str | None:
+    """Find a field that a form may have once. Raises InvalidValue: of two, one would be lost."""
+    fields = form.getlist(name)
+    if len(fields) > 1:
+        raise InvalidValue(f"the form has more than one field '{name}'")
+    return fields[0] if fields else None
+
+
 async def _parse(request: Request, most_files: int) -> FormData:
     try:
         async with asyncio.timeout(FILE_TIMEOUT_S):
-            return await request.form(max_files=most_files, max_fields=MOST_FIELDS)
+            return await _Parser(request, most_files).parse()
     except TimeoutError:
         raise BodyTooSlow("the form does not come to its end") from None
-    except HTTPException as problem:
-        raise InvalidValue(f"form: {problem.detail}") from None
+    except MultiPartException as problem:
+        raise InvalidValue(f"form: {problem.message}") from None
+
+
+class _Parser(MultiPartParser):
+    """Reads a form to its last mark: Starlette's takes one that is cut off for whole, without what was cut."""
+
+    def __init__(self, request: Request, most_files: int) -> None:
+        stream = self._to_its_end(request.stream())
+        super().__init__(request.headers, stream, max_files=most_files, max_fields=MOST_FIELDS)
+        self._has_ended = False
+
+    def on_end(self) -> None:
+        """Note that the last mark has come."""
+        self._has_ended = True
+
+    async def _to_its_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for piece in stream:
+            yield piece
+        if not self._has_ended:
+            raise MultiPartException("it is cut off")
 
 
 def _bounded(receive: Receive, most_bytes: int, too_large: DomainError) -> Receive:

@@ -12,8 +12,15 @@ from portevoix.api.v2.wire import messages as wire
 from portevoix.api.v2.wire.common import Page, cut
 from portevoix.api.v2.wire.orders import NewMessage, Order, QuoteAnswer, quote_answer
 from portevoix.domain.account import Scope
-from portevoix.domain.campaign import CampaignBegun, CampaignNotFound, RecipientsRefused, SenderNotAuthorized
+from portevoix.domain.campaign import (
+    CampaignBegun,
+    CampaignNotFound,
+    RecipientsRefused,
+    SenderInvalid,
+    SenderNotAuthorized,
+)
 from portevoix.domain.errors import InsufficientCredit
+from portevoix.domain.mail import EmailInvalid
 from portevoix.domain.notice import parse_place
 from portevoix.domain.number import NumbersMissing, TooManyNumbers
 from portevoix.domain.placing import Placing
@@ -21,7 +28,14 @@ from portevoix.domain.recording import RecordingNotFound
 from portevoix.domain.routing import NoDepositRoute, NoRoute
 from portevoix.domain.safety import CapReached
 from portevoix.domain.schedule import ScheduledDateInvalid
-from portevoix.domain.speech import SpeechFailed, SpeechUnavailable, TextMissing, TextTooLong
+from portevoix.domain.speech import (
+    LanguageInvalid,
+    SpeechFailed,
+    SpeechRateInvalid,
+    SpeechUnavailable,
+    TextMissing,
+    TextTooLong,
+)
 from portevoix.domain.webhook import NotifyUrlInvalid
 from portevoix.ports import House
 from portevoix.service import campaigns, sent
@@ -31,7 +45,11 @@ _ORDER = (
     TooManyNumbers,
     TextMissing,
     TextTooLong,
+    LanguageInvalid,
+    SpeechRateInvalid,
     NotifyUrlInvalid,
+    EmailInvalid,
+    SenderInvalid,
     ScheduledDateInvalid,
     RecordingNotFound,
     SpeechFailed,
@@ -111,6 +129,7 @@ def _change(
         scope=Scope.SEND,
         answer=answer,
         run=run,
+        is_one_transaction=True,
         refusals=(CampaignNotFound, CampaignBegun),
     )
 

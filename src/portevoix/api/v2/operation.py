@@ -14,12 +14,12 @@ from starlette.types import Receive, Scope, Send
 from portevoix.api.answer import Answer, Stream
 from portevoix.api.body import Incoming, read_body
 from portevoix.api.guard import Counted, Guard, bearer
-from portevoix.api.replay import AnsweredMeanwhile, Replay
+from portevoix.api.replay import Replay
 from portevoix.api.trace import Trace, trace_of
 from portevoix.api.v2.problems import problem, row_of
 from portevoix.domain import account
 from portevoix.domain.account import Access
-from portevoix.domain.errors import DomainError, InsufficientCredit, InvalidValue, Unavailable
+from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
 from portevoix.ports import House
 
 LIMIT = "v2"
@@ -38,7 +38,7 @@ class Call(Generic[Query, Body]):
         body: parsed; ``None`` where the operation takes none.
         scope: the request itself, for those few operations that need its headers.
         receive: its body, for those few that read it themselves.
-        replay: its idempotency key: kept by the operation in its own transaction, or else by the layer after it.
+        replay: its idempotency key: the answer is kept by the operation in its own transaction, or else by the layer.
     """
 
     house: House
@@ -100,6 +100,7 @@ class Operation:
         also: another form of a success, for those who ask for it.
         upload: the form that its body may be instead of JSON; then it reads the body itself.
         headers: of the request that it reads, as OpenAPI describes them.
+        is_one_transaction: the layer does it and keeps its answer in one transaction, which is short.
         refusals: the errors that it can end with, beyond those of every operation.
     """
 
@@ -117,6 +118,7 @@ class Operation:
     also: Media | None = None
     upload: Form | None = None
     headers: tuple[Mapping[str, Any], ...] = ()
+    is_one_transaction: bool = False
     refusals: tuple[type[DomainError], ...] = ()
 
 
@@ -138,7 +140,7 @@ class Endpoint:
         except DomainError as error:
             if isinstance(error, Unavailable):
                 self._guard.unavailable(LIMIT, counted)
-            elif row_of(type(error)).status == 503:
+            elif row_of(type(error)).status in (429, 503) and not counted.retry_after_s:
                 counted.retry_after_s = 1
             answer = problem(error)
             if self._operation.body is not None:
@@ -161,11 +163,12 @@ class Endpoint:
             return before
         call = Call(self._guard.house, access, scope["path_params"], query, body, scope, receive, replay)
         try:
-            return await self._run(call)
-        except (AnsweredMeanwhile, InsufficientCredit):  # of two at once, one may have taken the credit for both
-            if (before := await replay.again(self._guard.house)) is not None:
-                return before
-            raise
+            if not operation.is_one_transaction:
+                return await self._run(call)
+            async with call.house.unit_of_work() as together:
+                return await self._run(replace(call, house=together))
+        except DomainError as refusal:
+            return await replay.instead_of(refusal, self._guard.house)
 
     async def _run(self, call: Call[Any, Any]) -> Answer | Stream:
         result = await self._operation.run(call)
@@ -173,7 +176,7 @@ class Endpoint:
             return result
         answer = result if isinstance(result, Answer) else call.success(self._operation.status, result)
         if b"idempotent-replayed" not in dict(answer.headers):
-            await call.replay.keep(self._guard.house, answer)
+            await call.replay.keep(call.house, answer)
         return answer
 
     def _query(self, scope: Scope) -> Struct | None:

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from portevoix.api.answer import Answer
 from portevoix.api.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
-from portevoix.api.v2.forms import FRAME_BYTES, is_form, read_form
+from portevoix.api.v2.forms import FRAME_BYTES, is_form, only_field, read_form
 from portevoix.api.v2.operation import Call, parse_json
 from portevoix.api.v2.recipients import Recipients, entries_of
 from portevoix.api.v2.wire import orders as wire
@@ -71,7 +71,7 @@ async def read_order(call: Call[Any, Any]) -> Incoming | Answer:
         return Incoming(_order(call, body, recipients), recipients)
     too_large = BodyTooLarge(f"the form has more than {most_bytes} bytes")
     async with read_form(call.scope, call.receive, most_bytes, too_large, most_files=2) as form:
-        file, raw = form.get("file"), await _order_field(form)
+        file, raw = only_field(form, "file"), await _order_field(form)
         if not isinstance(file, UploadFile):
             raise InvalidValue("the form has no file in the field 'file'")
         if (before := await call.replay.begin(call.house, raw, await _digest(file))) is not None:
@@ -83,7 +83,7 @@ async def read_order(call: Call[Any, Any]) -> Incoming | Answer:
 
 async def _order_field(form: FormData) -> bytes:
     """Find the order beside the file; it may come as a file of its own."""
-    field = form.get("order")
+    field = only_field(form, "order")
     if field is None:
         raise InvalidValue("the form has no field 'order'")
     return await field.read(FRAME_BYTES) if isinstance(field, UploadFile) else field.encode()

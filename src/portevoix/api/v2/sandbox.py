@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from portevoix.api.answer import Answer
 from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Operation
@@ -15,6 +17,7 @@ from portevoix.domain.errors import InvalidValue, NotFound
 from portevoix.domain.notice import parse_place
 from portevoix.domain.number import Number, NumberInvalid
 from portevoix.domain.sandbox import SandboxOnly, must_be_sandbox
+from portevoix.ports import House
 from portevoix.service import sandbox
 from portevoix.service.sent import find_campaign
 
@@ -54,7 +57,12 @@ async def _empty(call: Call[None, None]) -> None:
 
 
 async def _advance(call: Call[None, wire.Step]) -> wire.Moved:
-    return wire.Moved(*await sandbox.advance_clock(call.house, call.access, call.body.seconds))
+    async def keep(together: House, now: datetime) -> None:
+        await call.replay.keep(together, call.success(200, wire.Moved(now, is_quiet=False)))
+
+    moved = wire.Moved(*await sandbox.advance_clock(call.house, call.access, call.body.seconds, keep))
+    await call.replay.amend(call.house, call.success(200, moved))
+    return moved
 
 
 async def _reset(call: Call[None, None]) -> None:

@@ -80,6 +80,7 @@ WEBHOOK_OPERATIONS = (
         scope=Scope.SEND,
         answer=wire.Webhook,
         run=_replay,
+        is_one_transaction=True,
         refusals=(WebhookNotFound,),
     ),
     Operation(
@@ -101,5 +102,6 @@ WEBHOOK_OPERATIONS = (
         scope=Scope.MANAGE,
         answer=wire.Secret,
         run=_rotate,
+        is_one_transaction=True,
     ),
 )

@@ -37,6 +37,12 @@ SELECT id FROM account WHERE next_expiry_at <= %(at)s::timestamptz + make_interv
 -- name: balance
 SELECT available_micros, held_micros FROM account WHERE id = %(account_id)s;
 
+-- name: unlapsed_balance
+SELECT a.available_micros - lapsed.micros, a.held_micros FROM account a
+CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
+    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s::timestamptz + make_interval(secs => a.clock_offset_s)) lapsed
+WHERE a.id = %(account_id)s;
+
 -- name: posted_before
 SELECT t.id, t.available_after_micros, t.kind::text, t.amount_micros, t.reason, g.kind AS grant_kind, g.expires_at, t.hold_id,
     (SELECT c.account_id FROM transfer c WHERE c.counterpart_id = t.id) AS counterpart_account_id

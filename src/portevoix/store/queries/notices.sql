@@ -48,6 +48,12 @@ WITH replayed AS (
 )
 SELECT id, call_id, campaign_id FROM replayed;
 
+-- name: hurry
+-- A webhook's jobs that wait for their time need wait no longer.
+UPDATE procrastinate_jobs SET scheduled_at = NULL
+WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s AND args @> jsonb_build_object('webhook', %(webhook)s::bigint)
+RETURNING id;
+
 -- name: webhooks
 SELECT w.id, w.public_id, p.public_id, c.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
 FROM webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN call c ON c.id = w.call_id

@@ -11,11 +11,11 @@ WHERE id = %(account_id)s AND mode = 'sandbox'
 RETURNING clock_offset_s, pg_notify('portevoix_clock', id || ' ' || clock_offset_s), pg_notify('portevoix_calls', '');
 
 -- name: under_way
--- What the account's simulated phones are doing, and what is due by now.
+-- What the account's simulated phones are doing, of paused and cancelled campaigns too, and what is due by now.
 SELECT c.number, p.kind, p.samples, c.route, c.attempt, c.state::text, c.due_at, a.dialed_at
 FROM call c JOIN campaign p ON p.id = c.campaign_id LEFT JOIN attempt a ON a.call_id = c.id AND a.number = c.attempt AND a.is_open
-WHERE c.account_id = %(account_id)s AND p.state = 'active'
-    AND (c.node_id IS NOT NULL OR c.state IN ('scheduled', 'ready') AND c.due_at <= %(at)s)
+WHERE c.account_id = %(account_id)s
+    AND (c.node_id IS NOT NULL OR p.state = 'active' AND c.state IN ('scheduled', 'ready') AND c.due_at <= %(at)s)
 LIMIT 10000;
 
 -- name: inbox
