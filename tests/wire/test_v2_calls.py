@@ -187,7 +187,7 @@ async def test_another_accounts_file_is_a_problem_and_no_file(
 async def told(door: Client, call: str) -> list[tuple[Any, ...]]:
     seen = await door.get(f"calls/{call}")
     assert tuple(seen) == (*CALL, "message", "timeline")
-    assert all(list(step) == ["at", "what", "attempt", "detail"] for step in seen["timeline"])
+    assert all(list(step) == ["at", "what", "attempt", "detail", "cause"] for step in seen["timeline"])
     return [(step["at"][14:19], step["what"], step["attempt"], step["detail"]) for step in seen["timeline"]]
 
 
