@@ -52,10 +52,10 @@ def measure(run: Run, data: Path, url: str) -> list[Figure]:
     with nodes[0].portevoix(STANDING_STILL) as server, _clients(server, nodes) as clients, _writers(url) as writers:
         for client in clients:
             for _ in range(WARM_UP):
-                client(nodes[0].live_key)
+                client(nodes[0].key)
         copies = Copies(writers[0])
-        own = [partial(client, node.live_key) for client, node in zip(clients, nodes, strict=True)]
-        shared = [partial(client, nodes[0].live_key) for client in clients]
+        own = [partial(client, node.key) for client, node in zip(clients, nodes, strict=True)]
+        shared = [partial(client, nodes[0].key) for client in clients]
         each = SENDS_TOGETHER // CLIENTS
         arms = {
             "alone": lambda: _median_ms([own[0]] * SENDS_ALONE),

@@ -45,6 +45,6 @@ async def opened_senders(url: str, count: int) -> AsyncIterator[Senders]:
     """Open a house with so many new accounts, live ones."""
     async with bootstrap.open_house(url, PEPPER) as opened:
         house = opened.house
-        accounts = [await open_account(house, f"Bench {each}", credit_micros=CREDIT_MICROS) for each in range(count)]
-        found = [await house.keys.access(digest(PEPPER, account.live_key)) for account in accounts]
+        accounts = [await open_account(house, f"Bench {each}", sandbox_micros=CREDIT_MICROS) for each in range(count)]
+        found = [await house.keys.access(digest(PEPPER, account.test_key)) for account in accounts]
         yield Senders(house, [access for access in found if access is not None])

@@ -88,12 +88,10 @@ class Node:
 
     Args:
         key: a test key of the account.
-        live_key: a live one.
     """
 
     data: Path
     key: str
-    live_key: str
 
     @classmethod
     def prepare(cls, data: Path, credit_euros: int = 19) -> Node:
@@ -101,7 +99,9 @@ class Node:
         credit: list[str | Path] = ["--credit", str(credit_euros)]
         command: list[str | Path] = [SCRIPT, "account", "create", "Bench", *credit, "--json", "--data", data]
         made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        return cls(data, made["test_key"], made["live_key"])
+        top_up = [SCRIPT, "credit", "add", f"{made['account']}/sandbox", str(credit_euros), "--data", data]
+        subprocess.run(top_up, check=True, stdout=subprocess.DEVNULL)
+        return cls(data, made["test_key"])
 
     def portevoix(self, environment: Mapping[str, str] | None = None) -> Server:
         """Make a ``portevoix serve`` with one worker and everything on: access log, metrics, limits counted.
