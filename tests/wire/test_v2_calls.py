@@ -226,7 +226,7 @@ async def test_the_timeline_of_a_call_that_takes_the_second_route(door: Client, 
 async def test_the_timeline_of_a_call_that_is_tried_again(slow: Client, token: str, house: House) -> None:
     order = {"to": ["0639980411"], "audio": token, "retries": {"most": 1, "spacing_s": 120}}
     call = f"{(await slow.done('messages', order))['id']}-1"
-    await slow.done("sandbox/advance", {"seconds": 1})
+    await slow.until(f"messages/{call.removesuffix('-1')}/calls", state="scheduled")
     first = [
         ("35:00", "accepted", None, None),
         ("35:00", "dialing", 1, "simulator"),

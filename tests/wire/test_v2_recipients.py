@@ -13,6 +13,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from portevoix.api.v2.recipients import Recipients, entries_of
+from portevoix.domain.ids import Mode
 from portevoix.domain.money import MICROS_PER_EURO
 from portevoix.ports import House
 from portevoix.service.accounts import OpenedAccount, open_account
@@ -236,12 +237,13 @@ async def test_more_than_the_most_recipients_are_refused(
 
 
 async def test_a_hundred_thousand_lines_are_read_while_others_are_answered(house: House, serve: Serve) -> None:
-    opened = await open_account(house, "Région", credit_micros=1_000 * MICROS_PER_EURO)
-    token = (await keep(house, opened.account, "annonce", 44_000)).token
-    numbers = [f"+{block}{tail:04}" for block in BLOCKS for tail in range(10_000)]
+    opened = await open_account(house, "Région", sandbox_micros=1_000 * MICROS_PER_EURO)
+    token = (await keep(house, opened.account, "annonce", 44_000, mode=Mode.SANDBOX)).token
+    tails = [f"{tail:04}" for tail in range(10_000) if tail % 100 not in range(40, 53)]
+    numbers = [f"+{block}{tail}" for block in BLOCKS for tail in tails]
     file = "number;name\n" + "".join(f"{numbers[line % len(numbers)]};nobody {line}\n" for line in range(100_000))
     async with serve(**FAST) as http:
-        door = Client(http, opened.live_key)
+        door = Client(http, opened.test_key)
         sending = asyncio.create_task(door.upload(file.encode(), {"audio": token, "at": LATER}))
         answered = 0
         while not sending.done():

@@ -27,6 +27,9 @@ from portevoix.store.sql import queries
 
 SQL = queries("notices")
 
+#: Of a webhook, in front of those of its try.
+_COLUMNS = 10
+
 
 class PostgresNotices:
     """The ``Notices`` port."""
@@ -92,11 +95,13 @@ class PostgresNotices:
             "before_id": before,
             "most": most,
         }
-        rows = await self._rows("webhooks", values)
-        tries: dict[int, list[Try]] = {row[0]: [] for row in rows}
-        for number, *one in await self._rows("tries", {"webhooks": list(tries)}):
-            tries[number].append(Try(*one))
-        return [_webhook(row, tries[row[0]]) for row in rows]
+        found: dict[tuple[Any, ...], list[Try]] = {}
+        for row in await self._rows("webhooks", values):
+            webhook_of, one = row[:_COLUMNS], row[_COLUMNS:]
+            tries = found.setdefault(webhook_of, [])
+            if one[0] is not None:
+                tries.append(Try(*one))
+        return [_webhook(row, tries) for row, tries in found.items()]
 
     async def replay(self, account_id: int, webhook: str) -> bool:
         """Send a webhook again; its destination is taken for good again."""

@@ -55,17 +55,19 @@ WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s AND args @> j
 RETURNING id;
 
 -- name: webhooks
-SELECT w.id, w.public_id, p.public_id, c.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
-FROM webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN call c ON c.id = w.call_id
-WHERE w.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR w.public_id = %(public_id)s)
-    AND (%(state)s::text IS NULL OR w.state = %(state)s)
-    AND (%(campaigns)s::text[] IS NULL OR p.public_id = ANY(%(campaigns)s))
-    AND (%(before_id)s::bigint IS NULL OR w.id < %(before_id)s)
-ORDER BY w.id DESC LIMIT %(most)s;
-
--- name: tries
-SELECT webhook_id, number, at, status, fault, body, duration_ms FROM webhook_attempt
-WHERE webhook_id = ANY(%(webhooks)s::bigint[]) ORDER BY webhook_id, number;
+-- A row for each try, so that a webhook and its tries are of one moment.
+WITH page AS MATERIALIZED (
+    SELECT w.id, w.public_id, p.public_id AS campaign, c.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
+    FROM webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN call c ON c.id = w.call_id
+    WHERE w.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR w.public_id = %(public_id)s)
+        AND (%(state)s::text IS NULL OR w.state = %(state)s)
+        AND (%(campaigns)s::text[] IS NULL OR p.public_id = ANY(%(campaigns)s))
+        AND (%(before_id)s::bigint IS NULL OR w.id < %(before_id)s)
+    ORDER BY w.id DESC LIMIT %(most)s
+)
+SELECT g.*, a.number, a.at, a.status, a.fault, a.body, a.duration_ms
+FROM page g LEFT JOIN webhook_attempt a ON a.webhook_id = g.id
+ORDER BY g.id DESC, a.number;
 
 -- name: secret_generation
 SELECT webhook_generation, webhook_rotated_at FROM account WHERE id = %(account_id)s;
