@@ -313,6 +313,7 @@ async def test_a_reset_leaves_a_hundred_euros_and_nothing_under_way(
         assert await check_ledger(house) == []
 
         fresh = await sent(door, token, "0639980400")
+        await door.until(f"messages/{fresh}/calls", state="ringing")
         moved = await door.done("sandbox/advance", {"seconds": 60})
         assert moved == {"now": ahead(seconds=60), "is_quiet": True}, "the clock was set right"
         assert [one["message"] for one in await received(door)] == [fresh]
