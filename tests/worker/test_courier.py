@@ -249,17 +249,16 @@ async def test_after_the_last_retry_it_is_a_dead_letter(
 ) -> None:
     receiver.default = Answer(500)
     await tell(house, alice, receiver)
-    waits: list[int] = []
+    began = datetime.now(UTC)
     async with at_work(hire()):
         for count, wait_s in enumerate(RETRIES_S, start=1):
-            began = datetime.now(UTC)
-            waits.append(round((await jobs.put_off() - began).total_seconds()))
+            assert began <= await jobs.put_off() - timedelta(seconds=wait_s) <= datetime.now(UTC)
             clock.advance(seconds=wait_s)
             await tries.wait_for(count)
+            began = datetime.now(UTC)
             await jobs.hurry()
         await tries.wait_for(len(RETRIES_S) + 1)
         assert await jobs.are_done()
-    assert all(0 <= wait - expected <= 5 for wait, expected in zip(waits, RETRIES_S, strict=True)), waits
     (webhook,) = await house.notices.webhooks(alice.id, None, 10)
     assert (webhook.state, webhook.due_at, len(webhook.tries)) == (WebhookState.DEAD, None, 12)
     assert tries.all == [("webhook", "again")] * 11 + [("webhook", "done")]
@@ -446,11 +445,12 @@ async def test_a_mail_that_is_refused_for_now_is_tried_again_and_given_up_after_
     house: House, hire: Hire, jobs: Jobs, tries
 ) -> None:
     customer = await deposit(house)
+    began = datetime.now(UTC)
     async with MailServer(refusals={"RCPT": "451 4.3.0 later"}) as server, at_work(hire(mailer(server))):
         for wait_s in MAIL_RETRIES_S:
-            began = datetime.now(UTC)
-            assert 0 <= (await jobs.put_off() - began).total_seconds() - wait_s <= 5
+            assert began <= await jobs.put_off() - timedelta(seconds=wait_s) <= datetime.now(UTC)
             assert (await mail_of(house, customer))[0] == "pending"
+            began = datetime.now(UTC)
             await jobs.hurry()
         await tries.wait_for(len(MAIL_RETRIES_S) + 1)
     state, fault = await mail_of(house, customer)
