@@ -611,6 +611,19 @@ async def test_the_first_report_of_an_attempt_counts(house: House, alice: Custom
     assert await alice.balance() == (100 * MICROS, 0)
 
 
+async def test_a_report_of_a_lost_call_leaves_what_was_said_on_the_way(
+    house: House, alice: Customer, node: Node, clock: ManualClock, url: str
+) -> None:
+    await alice.send(numbers(1))
+    (dial,) = await node.dial_all()
+    clock.advance(seconds=2)
+    await house.calls.progress([Progress(dial.call_id, dial.attempt, clock.now(), clock.now())])
+    await file(house, (dial, Report(Outcome.LOST, clock.now())))
+    with psycopg.connect(url) as connection:
+        said = connection.execute("SELECT outcome, ringing_at, answered_at FROM attempt").fetchall()
+    assert said == [(Outcome.LOST, clock.now(), clock.now())]
+
+
 async def test_a_report_twice_in_one_batch_counts_once(house: House, alice: Customer, node: Node, url: str) -> None:
     placing = await alice.send(numbers(1), notify_url=HOOK)
     (dial,) = await node.dial_all()

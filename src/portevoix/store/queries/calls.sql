@@ -113,8 +113,10 @@ UPDATE attempt a SET ringing_at = coalesce(s.ringing_at, a.ringing_at), answered
 FROM said s WHERE a.call_id = s.call_id AND a.number = s.number AND a.outcome IS NULL;
 
 -- name: file
--- Reports of attempts' ends, the first of each attempt alone.
-UPDATE attempt a SET outcome = r.outcome, ended_at = greatest(r.ended_at, a.dialed_at), ringing_at = r.ringing_at, answered_at = r.answered_at,
+-- Reports of attempts' ends, the first of each attempt alone. What was said on the way stays where a report does not know it:
+-- one of a call that was lost knows nothing.
+UPDATE attempt a SET outcome = r.outcome, ended_at = greatest(r.ended_at, a.dialed_at),
+    ringing_at = coalesce(r.ringing_at, a.ringing_at), answered_at = coalesce(r.answered_at, a.answered_at),
     answerer = r.answerer, keys = r.keys, cause = r.cause, trace = r.trace
 FROM unnest(%(calls)s::bigint[], %(numbers)s::int[], %(outcomes)s::text[], %(ended)s::timestamptz[], %(ringing)s::timestamptz[],
     %(answered)s::timestamptz[], %(answerers)s::text[], %(keys)s::text[], %(causes)s::int[], %(traces)s::jsonb[])
