@@ -71,10 +71,13 @@ def test_the_ack_of_a_final_response_leaves_before_what_follows_it(stack: Stack)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
         far.bind((HERE, 0))
         request = write(lines("INVITE", Contact=f"<sip:us@{HERE}>"), (HERE, far.getsockname()[1]))
-        transaction = stack.send(request, lambda response, _: sent.append("told"))
+        transaction = stack.invite(request, lambda response, _: sent.append("told"), lambda _: sent.append("again"))
         via = str(request.getHFBody("via"))
-        transmit = stack.transactions.transmitReq
-        stack.transactions.transmitReq = lambda *a, **k: (sent.append("ACK"), transmit(*a, **k))
+        transmit = stack.transactions.transmitMsg
+        stack.transactions.transmitMsg = lambda server, message, *rest: (
+            sent.append(message.getMethod()),
+            transmit(server, message, *rest),
+        )
         try:
             answer = ["SIP/2.0 407 No", f"Via: {via}", *lines("INVITE")[2:]]
             take(
@@ -84,7 +87,7 @@ def test_the_ack_of_a_final_response_leaves_before_what_follows_it(stack: Stack)
                 .encode(),
             )
         finally:
-            del stack.transactions.transmitReq
+            del stack.transactions.transmitMsg
     assert transaction.tid is None  # it is over
     assert sent == ["ACK", "told"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import sys
 import threading
 import traceback
@@ -31,6 +32,7 @@ from sippy.SipURL import SipURL
 from sippy.Time.Timeout import Timeout
 from sippy.Udp_server import Udp_server, Udp_server_opts
 
+from portevoix.carrier.sip import door
 from portevoix.carrier.sip.sources import Sources
 
 Request: TypeAlias = Any
@@ -46,12 +48,13 @@ Answer: TypeAlias = Any
 """What a request is answered with, as sippy takes it: a response and two callbacks, or ``None``."""
 Asked: TypeAlias = Callable[[Request, Transaction], Answer]
 Told: TypeAlias = Callable[[Response, Transaction], None]
+Again: TypeAlias = Callable[[Response], None]
 
 PRODUCT = "Portevoix"
-MOST_BYTES = 16_384
-"""A SIP message over UDP that is longer was not made to be understood."""
+REMEMBERED_S = 32.0
+"""How long further responses to an INVITE may come once it has its final one: 64 times T1 (RFC 6026, 8.4)."""
 
-_TRYING, _RINGING = _Transactions.TRYING, _Transactions.RINGING
+_TRYING, _RINGING, _COMPLETED = _Transactions.TRYING, _Transactions.RINGING, _Transactions.COMPLETED
 
 
 def wire_host(address: str) -> str:
@@ -116,13 +119,46 @@ class _OneSender(Udp_server_opts):  # type: ignore[misc]
 
 
 class _Endpoint(Udp_server):  # type: ignore[misc]
-    """A socket that tells the address under which others see us, which is not the one it is bound to behind a NAT."""
+    """A socket that tells the address under which others see us, which is not the one it is bound to behind a NAT.
+
+    What cannot be sent is not given to the thread that sends: a port above 65535, from a Via or a Contact, ended it,
+    and no message left any more; a name it would look up while all others wait.
+    """
 
     shown = ""
+    counts: Counter[str]
 
     def getSIPaddr(self) -> tuple[tuple[str, int], str]:  # noqa: N802 - sippy's name
         """Tell what Via and Contact say."""
         return (wire_host(self.shown), self.uopts.laddress[1]), self.transport
+
+    def send_to(self, data: str, address: tuple[str, int], delayed: bool = False) -> None:
+        """Send where that can be done."""
+        if _version(address) == (6 if self.uopts.family == socket.AF_INET6 else 4):
+            super().send_to(data, address, delayed)
+        else:
+            self.counts["malformed"] += 1
+
+
+class _Finished:
+    """What is left of an INVITE's transaction once it has its final response.
+
+    sippy forgot it at once: a 2xx of another fork was acknowledged by nobody (RFC 3261, 13.2.2.4).
+    """
+
+    compact = False  # as sippy asks of a transaction
+
+    def __init__(self, is_accepted: bool, again: Again, acknowledge: Callable[[], None]) -> None:
+        self.is_accepted = is_accepted
+        self.again = again
+        self.acknowledge = acknowledge
+
+    def take(self, code: int, response: Response) -> None:
+        """Take a further response."""
+        if 200 <= code < 300:
+            self.again(response)
+        elif code >= 300 and not self.is_accepted:
+            self.acknowledge()
 
 
 class Transactions(_Transactions.SipTransactionManager):  # type: ignore[misc]
@@ -132,7 +168,7 @@ class Transactions(_Transactions.SipTransactionManager):  # type: ignore[misc]
         settings: sippy's global configuration.
         on_request: answers requests outside a dialog: takes the request and its transaction.
         sources: who is answered.
-        counts: takes ``strangers`` and ``malformed``.
+        counts: takes ``strangers``, ``malformed`` and ``faults``.
     """
 
     def __init__(
@@ -145,22 +181,22 @@ class Transactions(_Transactions.SipTransactionManager):  # type: ignore[misc]
     ) -> None:
         self._sources = sources
         self._counts = counts
-        endpoint = type("Endpoint", (_Endpoint,), {"shown": shown})
+        endpoint = type("Endpoint", (_Endpoint,), {"shown": shown, "counts": counts})
         self.model_udp_server = (endpoint, _OneSender)
         super().__init__(settings, on_request)
 
     @property
-    def port(self) -> int:
-        """The port that the socket is bound to."""
+    def server(self) -> Endpoint:
+        """The one socket."""
         (server,) = self.l4r.cache_l2s.values()
-        return int(server.uopts.laddress[1])
+        return server
 
     def handleIncoming(self, data_in: bytes, ra: Source, server: Endpoint, rtime: Moment) -> None:  # noqa: N802 - sippy's name
         """Take a datagram: from a stranger it is dropped unread, and so is what is no SIP message."""
         if not self._sources.has(ra.address[0]):
             self._counts["strangers"] += 1
             return
-        if len(data_in) > MOST_BYTES:
+        if not door.is_readable(data_in):
             self._counts["malformed"] += 1
             return
         try:
@@ -168,42 +204,91 @@ class Transactions(_Transactions.SipTransactionManager):  # type: ignore[misc]
         except Exception:  # noqa: BLE001 - whatever the parser thinks of it, the loop goes on
             self._counts["malformed"] += 1
 
+    def incomingRequest(self, msg: Request, checksum: bytes, tids: object, server: Endpoint) -> None:  # noqa: N802 - sippy's name
+        """Take a request that may pass the door; the answer goes to where it came from, whatever its Via says.
+
+        sippy kept what it failed at for ever, or for minutes.
+        """
+        msg.getHFBody("via").params["received"] = msg.getSource()[0]
+        refusal = door.refusal(msg)
+        if refusal is not None:
+            self._counts["malformed"] += 1
+            self._answer(msg, checksum, server, refusal)
+            return
+        try:
+            super().incomingRequest(msg, checksum, tids, server)
+        except Exception:  # noqa: BLE001 - a defect of ours: shown, and the loop goes on
+            _fault(self._counts, "a request was not answered")
+            transaction = self.tserver.pop(msg.getTId(wBRN=True), None)
+            if transaction is not None and transaction.teE is not None:
+                transaction.teE.cancel()
+            self._answer(msg, checksum, server, door.Refusal(500, "Server Internal Error"))
+
+    def _answer(self, request: Request, checksum: bytes, server: Endpoint, refusal: door.Refusal) -> None:
+        if request.getMethod() == "ACK":
+            return
+        response = request.genResponse(refusal.code, refusal.reason, None, PRODUCT)
+        response.sipver = "SIP/2.0"
+        extend(response, refusal.headers, None)
+        self.transmitMsg(server, response, request.getHFBody("via").getTAddr(), checksum)
+
     def incomingResponse(self, msg: Response, t: Transaction, checksum: bytes) -> None:  # noqa: N802 - sippy's name
         """Take a response; the ACK of a final one leaves first.
 
         sippy tells its user before it sends the ACK, so that an INVITE with credentials, or the BYE after a CANCEL that
-        came too late, left before the ACK: strict peers drop both (RFC 3261, 17.1.1.3 and 13.2.2.4).
+        came too late, left before the ACK: strict peers drop both (RFC 3261, 17.1.1.3 and 13.2.2.4). And it sent the
+        ACK of a refusal to the Contact of it, so that a redirection had us send to whom it named.
         """
-        told, is_final = t.resp_cb, msg.getSCode()[0] >= 200
-        if not (t.needack and told is not None and is_final and t.state in (_TRYING, _RINGING)):
-            super().incomingResponse(msg, t, checksum)
-            return
-        version, t.resp_cb = t.cb_ifver, None
-        super().incomingResponse(msg, t, checksum)
-        if version == 1:
-            told(msg)
+        code = msg.getSCode()[0]
+        if not door.is_sound(msg):
+            self._counts["malformed"] += 1
+        elif isinstance(t, _Finished):
+            t.take(code, msg)
+        elif t.needack and code >= 200 and t.state in (_TRYING, _RINGING):
+            self._finish(msg, t, code)
         else:
-            told(msg, t)
+            super().incomingResponse(msg, t, checksum)
 
-    def transmitReq(  # noqa: N802 - sippy's name
-        self, t: Transaction, msg: Response, address: tuple[str, int], *rest: object, **named: object
-    ) -> None:
-        """Send the ACK of a 2xx where the requests after it will go."""
-        super().transmitReq(t, msg, reachable(address, t.address), *rest, **named)
+    def _finish(self, response: Response, transaction: Transaction, code: int) -> None:
+        """End an INVITE's transaction (RFC 6026, 7.2): who sent it acknowledges a 2xx, we what is none (17.1.1.3)."""
+        for timer in (transaction.teA, transaction.teB):
+            if timer is not None:
+                timer.cancel()
+        transaction.teA = transaction.teB = None
+        transaction.state = _COMPLETED
+        tid, told, server, address = transaction.tid, transaction.resp_cb, transaction.userv, transaction.address
+        transaction.ack.getHFBody("to").setTag(response.getHFBody("to").getTag())
+        ack = transaction.ack
+        finished = _Finished(code < 300, transaction.again, lambda: self.transmitMsg(server, ack, address, None))
+        self.tclient[tid] = finished
+        Timeout(self.tclient.pop, REMEMBERED_S, 1, tid, None)
+        transaction.cleanup()
+        finished.again(response) if finished.is_accepted else finished.acknowledge()
+        told(response, transaction)
+
+
+def _version(address: tuple[str, int]) -> int:
+    """Tell the IP version of an address that can be sent to; 0 for one that cannot."""
+    try:
+        numeric = ipaddress.ip_address(address[0].strip("[]"))
+    except ValueError:
+        return 0
+    is_host = not (numeric.is_multicast or numeric.is_unspecified or str(numeric) == "255.255.255.255")
+    return numeric.version if is_host and 0 < int(address[1]) <= 65_535 else 0
 
 
 def reachable(address: tuple[str, int], known: tuple[str, int]) -> tuple[str, int]:
     """Tell where a Contact or Route leads: there; but to what is known where it is a name, or private behind a NAT.
 
-    A name would be looked up while all others wait; a private address of theirs leads nowhere from here.
+    A name would be looked up while all others wait; a private address of theirs leads nowhere from here, nor does one
+    of the other IP version.
     """
-    try:
-        numeric = ipaddress.ip_address(address[0].strip("[]"))
-    except ValueError:
+    if _version(address) in (0, 10 - _version(known)):
         return known
+    numeric = ipaddress.ip_address(address[0].strip("[]"))
     if numeric.is_private and not ipaddress.ip_address(known[0].strip("[]")).is_private:
         return known
-    return address[0], int(address[1])
+    return wire_host(str(numeric)), int(address[1])
 
 
 class Stack:
@@ -234,7 +319,7 @@ class Stack:
     @property
     def port(self) -> int:
         """The port that we listen on."""
-        return self.transactions.port
+        return int(self.transactions.server.uopts.laddress[1])
 
     @property
     def here(self) -> str:
@@ -244,9 +329,44 @@ class Stack:
     def _asked(self, request: Request, transaction: Transaction) -> Answer:
         return self.on_request(request, transaction)
 
-    def send(self, request: Request, told: Told | None) -> Transaction:
+    def send(self, request: Request, told: Told) -> Transaction:
         """Send a request in a transaction of its own; ``told`` is called with each response."""
-        return self.transactions.newTransaction(request, resp_cb=told, cb_ifver=2)
+        return self.transactions.newTransaction(request, resp_cb=self._guarded(told), cb_ifver=2)
+
+    def _guarded(self, step: Callable[..., None]) -> Callable[..., None]:
+        def guarded(*arguments: object) -> None:
+            try:
+                step(*arguments)
+            except Exception:  # noqa: BLE001 - a defect of ours: shown, and the loop goes on
+                _fault(self.counts, "a response was not taken")
+
+        return guarded
+
+    def invite(self, request: Request, told: Told, again: Again) -> Transaction:
+        """Send an INVITE.
+
+        Args:
+            told: called with each response, but with no more than one 2xx.
+            again: called with every 2xx, first of all: it acknowledges them.
+        """
+        transaction = self.send(request, told)
+        transaction.again = self._guarded(again)
+        transaction.ack.appendHeaders(request.getHFs("route"))  # (17.1.1.3)
+        return transaction
+
+    def cancel(self, transaction: Transaction) -> None:
+        """Cancel an INVITE: once a provisional response has come (RFC 3261, 9.1). Until then it is not sent again.
+
+        Its call may be on another way already: who comes to life again must not ring the phone.
+        """
+        if transaction.teA is not None:
+            transaction.teA.cancel()
+            transaction.teA = None
+        self.transactions.cancelTransaction(transaction)
+
+    def transmit(self, request: Request) -> None:
+        """Send a request that has no transaction: the ACK of a 2xx."""
+        self.transactions.transmitMsg(self.transactions.server, request, request.getTarget()[0], None)
 
     def soon(self, step: Callable[..., None], *arguments: object) -> None:
         """Have something done by the loop; from any thread."""
@@ -276,10 +396,14 @@ def _silence(counts: Counter[str]) -> None:
         counts["malformed"] += 1
 
     def fault(message: str, *_: object, **__: object) -> None:
-        counts["faults"] += 1
-        sys.stderr.write(f"{message}\n{traceback.format_exc(limit=-6)}")
+        _fault(counts, message)
 
     _Transactions.dump_exception = count
     _Network.dump_exception = fault
     EventDispatcher.dump_exception = fault
     Exceptions.dump_exception = fault
+
+
+def _fault(counts: Counter[str], message: str) -> None:
+    counts["faults"] += 1
+    sys.stderr.write(f"{message}\n{traceback.format_exc(limit=-6)}")

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from portevoix.carrier.sip.compat import PRODUCT, Message, Request, Response, Stack, extend, reachable, wire_host, write
+from portevoix.carrier.sip.compat import (
+    PRODUCT,
+    Message,
+    Request,
+    Response,
+    Stack,
+    Transaction,
+    extend,
+    reachable,
+    wire_host,
+    write,
+)
 from portevoix.carrier.sip.wire import Peer
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, INFO, OPTIONS"
 """What we take in a dialog; REFER is refused by 603, everything else by 405 or 501."""
+MOST_ROUTES = 32
+"""Proxies between us and a far end; with more of them no request would fit into a datagram."""
 
 _STALE = re.compile(r'\bstale\s*=\s*"?true\b', re.IGNORECASE)
 
@@ -70,6 +83,7 @@ class Dialog:
         self.remote_number: int | None = None
         self._remote_tag: str | None = None
         self._routes: list[str] = []
+        self._is_loose = True
         self._hop: tuple[str, int] = (wire_host(address), identity.peer.port)
         port = "" if identity.peer.port == 5060 else f":{identity.peer.port}"
         self.target = self._to = f"sip:{identity.user}@{identity.host}{port}"
@@ -84,35 +98,52 @@ class Dialog:
         self.target = target
         self._hop = (wire_host(address), port)
 
-    def request(self, method: str, headers: Headers = (), body: str | None = None) -> Request:
-        """Write the next request."""
+    @property
+    def hop(self) -> str:
+        """The address that the next request goes to, numeric."""
+        return self._hop[0].strip("[]")
+
+    def request(
+        self, method: str, headers: Headers = (), body: str | None = None, number: int | None = None
+    ) -> Request:
+        """Write the next request; or one with the ``number`` of another, which an ACK has.
+
+        A first proxy that routes strictly, as of RFC 2543, is the target itself (RFC 3261, 12.2.1.1).
+        """
+        target, routes = self.target, self._routes
+        if not self._is_loose:
+            target, routes = _uri(routes[0]), [*routes[1:], f"<{target}>"]
         to = f"<{self._to}>" if self._remote_tag is None else f"<{self._to}>;tag={self._remote_tag}"
         lines = [
-            f"{method} {self.target} SIP/2.0",
+            f"{method} {target} SIP/2.0",
             f"Via: SIP/2.0/UDP {self._stack.here};branch=z9hG4bK{secrets.token_hex(10)};rport",
-            *(f"Route: {route}" for route in self._routes),
+            *(f"Route: {route}" for route in routes),
             "Max-Forwards: 70",
             f"From: {self._identity.sender};tag={self.tag}",
             f"To: {to}",
             f"Call-ID: {self.call_id}",
-            f"CSeq: {self.number} {method}",
+            f"CSeq: {self.number if number is None else number} {method}",
             f"Contact: {self.contact}",
             f"User-Agent: {PRODUCT}",
             f"Allow: {ALLOW}",
             *(f"{name}: {value}" for name, value in headers),
         ]
-        self.number += 1
+        if number is None:
+            self.number += 1
         return write(lines, self._hop, body)
 
     def establish(self, response: Response) -> None:
-        """Take the far end's tag, route set and target from a 2xx (12.1.2)."""
+        """Take the far end's tag, route set and target from a response (12.1.2)."""
         self._remote_tag = response.getHFBody("to").getTag()
-        self._routes = [str(one) for one in response.getHFBodys("record-route")][::-1]
+        routes = response.getHFBodys("record-route")[::-1]
+        if len(routes) > MOST_ROUTES:
+            routes = []
+        self._routes = [one if "<" in one else f"<{one}>" for one in map(str, routes)]
+        self._is_loose = not routes or is_loose(_uri(self._routes[0]))
         source = response.getSource()
         self.refresh_target(response, source)
-        if self._routes:
-            route = response.getHFBodys("record-route")[-1].getUrl()
-            self._hop = reachable(route.getAddr(), source)
+        if routes:
+            self._hop = reachable(routes[0].getUrl().getAddr(), source)
 
     def refresh_target(self, message: Message, source: tuple[str, int]) -> None:
         """Take the far end's Contact, where there is one (12.2.1.2)."""
@@ -152,6 +183,39 @@ class Dialog:
             named.append(("Contact", self.contact))
         extend(answer, named, body)
         return answer
+
+
+def _uri(route: str) -> str:
+    return route.partition("<")[2].partition(">")[0]
+
+
+def is_loose(uri: str) -> bool:
+    """Tell whether a proxy routes loosely: its URI bears ``lr`` (19.1.1)."""
+    return any(one.partition("=")[0].lower() == "lr" for one in uri.partition("?")[0].split(";")[1:])
+
+
+def hang_up(stack: Stack, dialog: Dialog, peer: Peer, on_done: Callable[[], None] = lambda: None) -> None:
+    """End a dialog by BYE.
+
+    Args:
+        peer: whose credentials answer a challenge.
+        on_done: called when that is answered, or nothing ever came.
+    """
+
+    def say(authorised: tuple[str, str] | None) -> None:
+        bye = dialog.request("BYE", [] if authorised is None else [authorised])
+
+        def told(response: Response, _: Transaction) -> None:
+            code = response.getSCode()[0]
+            answer = authorise(bye, response, peer) if code in (401, 407) and authorised is None else None
+            if answer is not None:
+                say(answer)
+            elif code >= 200:
+                on_done()
+
+        stack.send(bye, told)
+
+    say(None)
 
 
 def is_stale(response: Response) -> bool:

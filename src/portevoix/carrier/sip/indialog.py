@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Protocol
 
 from portevoix.carrier.sip import refresh
 from portevoix.carrier.sip.compat import Answer, Asked, Message, Request, Response, Stack, Timer, Transaction
-from portevoix.carrier.sip.dialog import Dialog, authorise
+from portevoix.carrier.sip.dialog import Dialog, Headers, authorise
 from portevoix.carrier.sip.digits import read_info
+from portevoix.carrier.sip.door import ACCEPTED
 from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
 from portevoix.carrier.sip.stream import Stream
 from portevoix.carrier.sip.wire import Peer
 
 _KNOWN = frozenset({"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REGISTER", "SUBSCRIBE"})
+_DESCRIBING = (ACCEPTED, "multipart/mixed")
+GLARE_S = (2.1, 4.0)
+"""How long who began the call waits to ask again what crossed a request of the far end's (RFC 3261, 14.1)."""
 
 
 class Call(Protocol):
@@ -23,6 +28,8 @@ class Call(Protocol):
     stream: Stream | None
     local: Local | None
     media: Media | None
+    early: dict[str | None, str]
+    """Descriptions that came before the answer, by the far end's tag."""
 
     def aim(self, media: Media) -> None:
         """Send media as the far end wants them from now on."""
@@ -72,11 +79,30 @@ class InDialog:
             return self._say(request, 500, "Server Internal Error")  # (12.2.2)
         if method != "BYE" and self._call.stream is None:
             return self._say(request, 481, "Call/Transaction Does Not Exist")
+        if method in ("INVITE", "UPDATE") and (refused := self._refused(request)) is not None:
+            return self._say(request, *refused)
         if method in self._answers:
             return self._answers[method](request, transaction)
         if method in _KNOWN:
             return self._say(request, 405, "Method Not Allowed")
         return self._say(request, 501, "Not Implemented")
+
+    def _refused(self, request: Request) -> tuple[int, str, Headers] | None:
+        """Tell why a re-INVITE or UPDATE is refused: offers that cross (14.2), a body that is no description, a session
+        shorter than any (RFC 4028, 9)."""
+        body, is_invite = request.getBody(), request.getMethod() == "INVITE"
+        is_early = self._call.media is None
+        describes = body is not None
+        if describes and body.getType() not in _DESCRIBING:
+            return 415, "Unsupported Media Type", [("Accept", ACCEPTED)]
+        if is_early and (is_invite or (describes and request.getHFBody("from").getTag() not in self._call.early)):
+            return 491, "Request Pending", []
+        if self._is_refreshing and (is_invite or (describes and not self._updates)):
+            return 491, "Request Pending", []
+        sessions = [refresh.read(str(one.body), we_asked=False) for one in request.getHFs("session-expires")]
+        if any(one is not None and one.expires_s < refresh.LEAST_S for one in sessions):
+            return 422, "Session Interval Too Small", [("Min-SE", str(refresh.LEAST_S))]
+        return None
 
     def _bye(self, request: Request, _: Transaction) -> Answer:
         answer = self._say(request, 200, "OK")
@@ -91,9 +117,7 @@ class InDialog:
         return self._say(request, 200, "OK")
 
     def _invite(self, request: Request, transaction: Transaction) -> Answer:
-        """Take a re-INVITE: new media, hold, or a refresh (14.2); one of ours under way goes first."""
-        if self._is_refreshing:
-            return self._say(request, 491, "Request Pending")
+        """Take a re-INVITE: new media, hold, or a refresh (14.2)."""
         if request.getBody() is None:
             return self._offer(request, transaction)
         return self._agree(request)
@@ -116,7 +140,10 @@ class InDialog:
             media = self._keep_codec(media)
         self._call.local = replace(self._call.local, version=self._call.local.version + 1)
         self._call.dialog.refresh_target(request, request.getSource())
-        self._call.aim(media)
+        if self._call.media is None:  # nothing is sent before the answer
+            self._call.early[request.getHFBody("from").getTag()] = str(request.getBody())
+        else:
+            self._call.aim(media)
         return self._say(request, 200, "OK", self._refreshed(request), self._call.local.answer(media))
 
     def _keep_codec(self, media: Media) -> Media:
@@ -144,10 +171,10 @@ class InDialog:
         request: Request,
         code: int,
         reason: str,
-        headers: list[tuple[str, str]] | None = None,
+        headers: Headers = (),
         body: str | None = None,
     ) -> Answer:
-        return self._call.dialog.response(request, code, reason, headers or [], body), None, None
+        return self._call.dialog.response(request, code, reason, headers, body), None, None
 
     # -- session timers
 
@@ -179,12 +206,13 @@ class InDialog:
         call = self._call
         if call.local is None or call.stream is None:
             return
+        credentials = [] if authorised is None else [authorised]
         headers = [
             ("Supported", "timer"),
             ("Session-Expires", refresh.write(self._session, we_asked=True)),
-            *([] if authorised is None else [authorised]),
+            *credentials,
         ]
-        is_update = self._updates
+        is_update, number = self._updates, call.dialog.number
         request = call.dialog.request(
             "UPDATE" if is_update else "INVITE", headers, None if is_update else call.local.offer()
         )
@@ -199,13 +227,22 @@ class InDialog:
             if answer is not None:
                 self._refresh(answer)
             elif code < 300:
+                call.dialog.refresh_target(response, response.getSource())
                 self._renew(response, we_asked=True)
+            elif code == 491:
+                self._timer = self._stack.after(random.uniform(*GLARE_S), self._refresh)  # noqa: S311 - no secret
             elif code in (408, 481):  # the dialog is gone (12.2.1.2)
                 call.lost_session()
             else:
                 self._timer = self._stack.after(self._session.expires_s / 3, call.lost_session)
 
-        self._stack.send(request, told)
+        def acknowledge(_: Response) -> None:
+            self._stack.transmit(call.dialog.request("ACK", credentials, number=number))
+
+        if is_update:
+            self._stack.send(request, told)
+        else:
+            self._stack.invite(request, told, acknowledge)
 
     def stop(self) -> None:
         """Let the timer go."""

@@ -13,7 +13,9 @@ import sys
 import threading
 from collections import Counter
 
-from portevoix.carrier.sip.compat import PRODUCT, Answer, Request, Stack, Transaction
+from portevoix.carrier.sip.compat import PRODUCT, Answer, Request, Stack, Transaction, extend
+from portevoix.carrier.sip.dialog import ALLOW
+from portevoix.carrier.sip.door import ACCEPTED, SUPPORTED
 from portevoix.carrier.sip.ear import Ear
 from portevoix.carrier.sip.health import Watched
 from portevoix.carrier.sip.session import Means, Session
@@ -151,15 +153,17 @@ class Process:
 
     def _stranger(self, request: Request, _: Transaction) -> Answer:
         """Answer a request outside of any call; we take none (RFC 3261, 8.2)."""
-        method = request.getMethod()
+        method, told = request.getMethod(), [("Allow", ALLOW)]
         if method == "OPTIONS":
             answer = request.genResponse(200, "OK", None, PRODUCT)
+            told += [("Accept", ACCEPTED), ("Supported", ", ".join(SUPPORTED))]  # (11.2)
         elif request.getHFBody("to").getTag() is not None:
             answer = request.genResponse(481, "Call/Transaction Does Not Exist", None, PRODUCT)
         elif method == "INVITE":
             answer = request.genResponse(603, "Decline", None, PRODUCT)
         else:
             answer = request.genResponse(405, "Method Not Allowed", None, PRODUCT)
+        extend(answer, told, None)
         return answer, None, None
 
     def _faulty(self, stream: Stream, error: Exception) -> None:

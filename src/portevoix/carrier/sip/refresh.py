@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+LEAST_S = 90
+"""The shortest session that we take part in (5)."""
+
 _EXPIRES = re.compile(r"\s*(\d{1,9})\s*((?:;[^;]*)*)", re.ASCII)
 _REFRESHER = re.compile(r"refresher\s*=\s*(uac|uas)", re.IGNORECASE)
 

@@ -22,6 +22,8 @@ from portevoix.carrier.sip.wire import FromProcess, Peer, Registration
 
 FAILED_S = 30.0
 """How long to wait after a refusal, or silence."""
+MOST_CHALLENGES = 2
+"""One, and one whose nonce was too old; a registrar for which it always is would be asked without end."""
 
 
 class Registrar:
@@ -56,7 +58,7 @@ class Registrar:
                 self._timer.cancel()
             self._send(0)
 
-    def _send(self, expires_s: int, authorised: tuple[str, str] | None = None) -> None:
+    def _send(self, expires_s: int, authorised: tuple[str, str] | None = None, left: int = MOST_CHALLENGES) -> None:
         self._number += 1
         request = self._request(expires_s, authorised)
 
@@ -64,10 +66,10 @@ class Registrar:
             code, reason = response.getSCode()
             if code < 200:
                 return
-            if code in (401, 407) and (authorised is None or is_stale(response)):
+            if code in (401, 407) and left and (authorised is None or is_stale(response)):
                 answer = authorise(request, response, self._peer)
                 if answer is not None:
-                    self._send(expires_s, answer)
+                    self._send(expires_s, answer, left - 1)
                     return
             if not self._is_over:
                 self._settle(0 if is_local(response) else code, reason, _granted_s(response, expires_s))

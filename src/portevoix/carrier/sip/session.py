@@ -12,11 +12,15 @@ from portevoix.audio.answering.heard import Heard
 from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step, summary
 from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
 from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
-from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, is_stale
+from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, hang_up, is_stale
+from portevoix.carrier.sip.door import SUPPORTED
 from portevoix.carrier.sip.ear import Ear, Listening
+from portevoix.carrier.sip.forks import MOST_FORKS, Forks
 from portevoix.carrier.sip.indialog import InDialog
 from portevoix.carrier.sip.keeping import Kept
 from portevoix.carrier.sip.redirect import Redirects
+from portevoix.carrier.sip.refresh import LEAST_S
+from portevoix.carrier.sip.reliable import Reliable
 from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
 from portevoix.carrier.sip.sounds import Sounds
 from portevoix.carrier.sip.sources import Sources
@@ -84,12 +88,15 @@ class Session:
         self._recorded = b""
         self._invite: Request = None
         self._transaction: Transaction = None
+        self._reliable: Reliable
+        self._forks: Forks
+        self._allowed: list[str] = list(begin.peer.addresses)
         self._timers: dict[str, Timer] = {}
         self._session_s = means.terms.session_s
-        self._min_s = 90
+        self._min_s = LEAST_S
         self._challenges = 0
         self._authorised: dict[str, str] = {}
-        self._early: str | None = None
+        self.early: dict[str | None, str] = {}
         self._rang_at: float | None = None
         self._answered_at: float | None = None
         self._trace: list[tuple[float, str, str]] = []
@@ -108,7 +115,7 @@ class Session:
             return
         self.local = Local(self._terms.shown, self.stream.port, random.getrandbits(31))
         self._means.media.add(self.stream)
-        self._means.sources.allow(self._begin.peer.addresses)
+        self._means.sources.allow(self._allowed)
         self._means.stack.transactions.regConsumer(self, self.dialog.call_id)
         self._send_invite()
         self._after("ring", self._terms.ring_timeout_s, self._unanswered)
@@ -118,13 +125,17 @@ class Session:
         headers = [
             *self._identity.headers(),
             *self._begin.headers,
-            ("Supported", "timer"),
+            ("Supported", ", ".join(SUPPORTED)),
             ("Session-Expires", str(self._session_s)),
             ("Min-SE", str(self._min_s)),
             *self._authorised.items(),
         ]
+        stack, peer = self._means.stack, self._begin.peer
         self._invite = self.dialog.request("INVITE", headers, self.local.offer())
-        self._transaction = self._means.stack.send(self._invite, self._responded)
+        self._reliable = Reliable(stack, peer, self.dialog)
+        self._forks = Forks(stack, peer, self.dialog, tuple(self._authorised.items()), self._reliable.early)
+        self.early.clear()
+        self._transaction = stack.invite(self._invite, self._responded, self._forks.take)
         self._after("trying", self._terms.trying_timeout_s, self._dead)
 
     def _responded(self, response: Response, transaction: Transaction) -> None:
@@ -133,7 +144,8 @@ class Session:
         code = response.getSCode()[0]
         self._cancel("trying")
         if code < 200:
-            self._proceeds(code, response)
+            if self._reliable.take(response):
+                self._proceeds(code, response)
         elif self.stage is not Stage.CALLING:
             self._came_late(code, response)
         elif code < 300:
@@ -149,9 +161,11 @@ class Session:
             self._rang_at = time.time()
             self._means.tell(Rang(self._begin.key, self._rang_at))
         if has_early_media:
-            if self._early is None:
+            if not self.early:
                 self.note("early_media", f"code={code}")
-            self._early = str(response.getBody())
+            tag = response.getHFBody("to").getTag()
+            if tag in self.early or len(self.early) < MOST_FORKS:
+                self.early[tag] = str(response.getBody())
 
     def _tries_again(self, code: int, response: Response) -> bool:
         """Send the INVITE again where a refusal says how: with credentials, a longer session, to another place."""
@@ -161,10 +175,10 @@ class Session:
                 return False
             self._challenges += 1
             self._authorised |= [authorised]
-        elif code == 422 and response.countHFs("min-se") and self._min_s == 90:
+        elif code == 422 and response.countHFs("min-se") and self._min_s == LEAST_S:
             least = str(response.getHFBody("min-se")).partition(";")[0].strip()
-            self._min_s = int(least) if least.isdecimal() and len(least) < 6 else 90
-            if self._min_s <= 90:
+            self._min_s = int(least) if least.isdecimal() and len(least) < 6 else LEAST_S
+            if self._min_s <= LEAST_S:
                 return False
             self._session_s = max(self._session_s, self._min_s)
         elif 300 <= code < 400:
@@ -173,14 +187,22 @@ class Session:
                 return False
             self.note("redirect", f"code={code} to={place.target}")
             self.dialog.redirect(place.target, place.address, place.port)
-            self._means.sources.allow([place.address])
+            self._allow(place.address)
             self._authorised.clear()
         else:
             return False
+        self._forks.close()
         self._send_invite()
         return True
 
+    def _allow(self, address: str) -> None:
+        """Answer an address that the trunk has named, for as long as the call lasts."""
+        if address not in self._allowed:
+            self._allowed.append(address)
+            self._means.sources.allow([address])
+
     def _refused(self, code: int, response: Response) -> None:
+        self._forks.close()
         if is_local(response):
             self.note("no_response", "the trunk has said nothing")
             self._end(Outcome.CONGESTION if self._rang_at is None else Outcome.NO_ANSWER, code)
@@ -202,13 +224,13 @@ class Session:
     def _give_up(self, outcome: Outcome, cause: int | None) -> None:
         """Cancel the INVITE, and report at once. A 2xx that crosses the CANCEL is ended by BYE, and nothing billed."""
         self.stage = Stage.CANCELLING
-        self._means.stack.transactions.cancelTransaction(self._transaction)
+        self._means.stack.cancel(self._transaction)
         self._end(outcome, cause, Stage.CANCELLING)
         self._after("gone", LINGER_S * 2, self._gone)
 
     def _came_late(self, code: int, response: Response) -> None:
         if code < 300 and not self.dialog.is_established:
-            self.dialog.establish(response)
+            self._establish(response)
             self._bye()
             self._after("gone", LINGER_S, self._gone)
         elif code >= 300:
@@ -216,15 +238,23 @@ class Session:
 
     # -- the answer
 
+    def _establish(self, response: Response) -> None:
+        """Go on in the dialog of a 2xx."""
+        dialog = self._forks.dialog_of(response)
+        dialog.remote_number = self.dialog.remote_number
+        self.dialog = dialog
+        self._allow(dialog.hop)  # it need not be the trunk's own address, and will answer and send BYE
+
     def _accepted(self, response: Response) -> None:
         assert self.stream is not None
         self._cancel("ring")
-        self.dialog.establish(response)
+        self._establish(response)
         try:
             if not self.dialog.is_established:
                 raise SdpRefused("the answer bears no tag")
             # Some gateways describe their media in the 183 alone.
-            media = parse((self._early or "") if response.getBody() is None else str(response.getBody()))
+            early = self.early.get(response.getHFBody("to").getTag(), "")
+            media = parse(early if response.getBody() is None else str(response.getBody()))
         except SdpRefused as error:
             self.note("no_media", str(error))
             self._rang_at = self._rang_at or time.time()  # somebody took it: it is tried nowhere else
@@ -324,18 +354,8 @@ class Session:
             self._bye()
             self.left()
 
-    def _bye(self, authorised: tuple[str, str] | None = None) -> None:
-        bye = self.dialog.request("BYE", [] if authorised is None else [authorised])
-
-        def told(response: Response, _: Transaction) -> None:
-            code = response.getSCode()[0]
-            answer = authorise(bye, response, self._begin.peer) if code in (401, 407) and not authorised else None
-            if answer is not None:
-                self._bye(answer)
-            elif code >= 200:
-                self._gone()
-
-        self._means.stack.send(bye, told)
+    def _bye(self) -> None:
+        hang_up(self._means.stack, self.dialog, self._begin.peer, self._gone)
 
     def _end(
         self,
@@ -380,7 +400,7 @@ class Session:
             self._cancel(name)
         if self._means.stack.transactions.req_consumers.get(self.dialog.call_id):
             self._means.stack.transactions.unregConsumer(self, self.dialog.call_id)
-            self._means.sources.refuse([*self._begin.peer.addresses, *self._redirects.followed])
+            self._means.sources.refuse(self._allowed)
         self._on_gone()
 
     # -- requests of the far end, as sippy hands them up
