@@ -72,6 +72,7 @@ class Session:
     def __init__(self, means: Means, begin: Begin, on_gone: Callable[[], None]) -> None:
         self._means = means
         self._begin = begin
+        self._peer = begin.peer
         self._on_gone = on_gone
         self._terms = means.terms
         identity = Identity(begin.peer, begin.user, begin.caller, begin.is_asserted)
@@ -130,7 +131,7 @@ class Session:
             ("Min-SE", str(self._min_s)),
             *self._authorised.items(),
         ]
-        stack, peer = self._means.stack, self._begin.peer
+        stack, peer = self._means.stack, self._peer
         self._invite = self.dialog.request("INVITE", headers, self.local.offer())
         self._reliable = Reliable(stack, peer, self.dialog)
         self._forks = Forks(stack, peer, self.dialog, tuple(self._authorised.items()), self._reliable.early)
@@ -170,7 +171,7 @@ class Session:
     def _tries_again(self, code: int, response: Response) -> bool:
         """Send the INVITE again where a refusal says how: with credentials, a longer session, to another place."""
         if code in (401, 407) and self._challenges < MOST_CHALLENGES:
-            authorised = authorise(self._invite, response, self._begin.peer)
+            authorised = authorise(self._invite, response, self._peer)
             if authorised is None or (authorised[0] in self._authorised and not is_stale(response)):
                 return False
             self._challenges += 1
@@ -189,6 +190,8 @@ class Session:
             self.dialog.redirect(place.target, place.address, place.port)
             self._allow(place.address)
             self._authorised.clear()
+            self._peer = self._redirects.peer_at(place)
+            self._indialog = InDialog(self, self._means.stack, self._peer, self._terms.session_s)
         else:
             return False
         self._forks.close()
@@ -355,7 +358,7 @@ class Session:
             self.left()
 
     def _bye(self) -> None:
-        hang_up(self._means.stack, self.dialog, self._begin.peer, self._gone)
+        hang_up(self._means.stack, self.dialog, self._peer, self._gone)
 
     def _end(
         self,

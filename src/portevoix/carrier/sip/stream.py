@@ -110,7 +110,7 @@ class Stream:
         self.keeper: Callable[[bytes], bool] | None = None
         self._media: Media | None = None
         self._destination: tuple[str, int] | None = None
-        self._is_latched = False
+        self._source: tuple[str, int] | None = None
         self._hosts: frozenset[str] | None = frozenset()
         self._playing: Playing | None = None
         self._frame = bytearray(rtp.HEADER.size + rtp.FRAME_BYTES)
@@ -127,7 +127,7 @@ class Stream:
         Args:
             trunk: addresses of the trunk itself.
         """
-        self._is_latched = False
+        self._source = None
         self._hosts = media_hosts(media.address, trunk)
         self._destination = None if media.address is None else (media.address, media.port)
         self._media = media
@@ -214,21 +214,24 @@ class Stream:
 
         Its port in the description is wrong behind a NAT; whoever comes later, or from elsewhere, changes nothing.
         """
-        if not self._is_latched and (self._hosts is None or source[0] in self._hosts):
-            self._is_latched = True
+        if self._source is None and self._may_speak(source[0]):
+            self._source = source
             if self._destination is not None:
                 self._destination = source
-            return True
-        return source == self._destination or self._destination is None
+        return source == self._source
+
+    def _may_speak(self, host: str) -> bool:
+        return self._hosts is None or host in self._hosts
 
     def drain_reports(self) -> None:
         """Read what the far end says of our stream."""
         for _ in range(MOST_AT_ONCE):
             try:
-                data = self.reports.recv(MOST_PACKET_BYTES)
+                data, source = self.reports.recvfrom(MOST_PACKET_BYTES)
             except OSError:
                 return
-            self.far_end = rtcp.read(data, self._ssrc) or self.far_end
+            if self._may_speak(source[0]):
+                self.far_end = rtcp.read(data, self._ssrc) or self.far_end
 
     def report(self, *, ends: bool = False) -> None:
         """Send a report."""
