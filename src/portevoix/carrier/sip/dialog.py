@@ -138,7 +138,8 @@ class Dialog:
         routes = response.getHFBodys("record-route")[::-1]
         if len(routes) > MOST_ROUTES:
             routes = []
-        self._routes = [one if "<" in one else f"<{one}>" for one in map(str, routes)]
+        told = [str(one.body).strip() for one in routes]  # as they came: what a proxy wrote is its own business
+        self._routes = [one if "<" in one else f"<{one}>" for one in told]
         self._is_loose = not routes or is_loose(_uri(self._routes[0]))
         source = response.getSource()
         self.refresh_target(response, source)
