@@ -79,6 +79,13 @@ def test_a_trunk_is_added_listed_without_its_password_and_removed(desk: Desk, tr
     assert "already" in desk.refuse("trunk", "add", trunk, "--server", "192.0.2.1")
 
 
+def test_a_trunk_may_be_at_an_ipv6_address(desk: Desk) -> None:
+    desk.run("trunk", "add", "six", "--server", "[::1]:5070")
+    (shown,) = desk.json("trunk", "list")
+    desk.run("trunk", "remove", "six")
+    assert shown["server"] == "[::1]:5070"
+
+
 @contextmanager
 def checked(desk: Desk, server: str, *terms: str) -> Iterator[tuple[int, dict[str, Any], str]]:
     """Add a trunk, and check it: the exit code, what was printed, and its remarks in one text."""

@@ -117,6 +117,8 @@ def test_every_process_has_ports_of_its_own() -> None:
     [
         {"bind": "example.org"},
         {"public": "here"},
+        {"bind": "::", "public": "192.0.2.1"},
+        {"bind": "192.0.2.1", "public": "2001:db8::1"},
         {"rtp_ports": (80, 90)},
         {"rtp_ports": (20_000, 20_001), "processes": 2},
         {"port": 70_000},

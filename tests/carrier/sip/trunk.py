@@ -88,9 +88,10 @@ class Tape(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def tape() -> AsyncIterator[Tape]:
-    """Open a tape on a free port."""
-    _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(Tape, local_addr=(HERE, 0))
+async def tape(sock: socket.socket | None = None) -> AsyncIterator[Tape]:
+    """Open a tape on a free port, or on a socket."""
+    where: dict[str, Any] = {"local_addr": (HERE, 0)} if sock is None else {"sock": sock}
+    _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(Tape, **where)
     try:
         yield protocol
     finally:

@@ -11,7 +11,7 @@ from portevoix.carrier.sip.compat import Answer, Asked, Message, Request, Respon
 from portevoix.carrier.sip.dialog import Dialog, Headers, authorise
 from portevoix.carrier.sip.digits import read_info
 from portevoix.carrier.sip.door import ACCEPTED
-from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
+from portevoix.carrier.sip.sdp import Local, Media, SdpRefused
 from portevoix.carrier.sip.stream import Stream
 from portevoix.carrier.sip.wire import Peer
 
@@ -132,7 +132,7 @@ class InDialog:
     def _agree(self, request: Request) -> Answer:
         assert self._call.local is not None
         try:
-            media = parse(str(request.getBody()))
+            media = self._call.local.read(str(request.getBody()))
         except SdpRefused as error:
             self._call.note("refused_offer", str(error))
             return self._say(request, 488, "Not Acceptable Here")
@@ -154,13 +154,14 @@ class InDialog:
 
     def _offer(self, request: Request, transaction: Transaction) -> Answer:
         """Answer a re-INVITE without a description by an offer; the ACK bears the answer (RFC 3264, 5)."""
-        assert self._call.local is not None
-        response = self._call.dialog.response(request, 200, "OK", self._refreshed(request), self._call.local.offer())
+        local = self._call.local
+        assert local is not None
+        response = self._call.dialog.response(request, 200, "OK", self._refreshed(request), local.offer())
 
         def acknowledged(ack: Request) -> None:
             try:
                 if ack.getBody() is not None and self._call.stream is not None:
-                    self._call.aim(parse(str(ack.getBody())))
+                    self._call.aim(local.read(str(ack.getBody())))
             except SdpRefused as error:
                 self._call.note("refused_answer", str(error))
 

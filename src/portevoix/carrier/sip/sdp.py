@@ -105,6 +105,13 @@ class Local:
         lines.insert(media.place, audio)
         return self._write([line for group in lines for line in group])
 
+    def read(self, text: str) -> Media:
+        """Read what the far end wants of this end. Raises SdpRefused, also for an address that our socket cannot reach."""
+        media = parse(text)
+        if media.address is not None and (":" in media.address) != (":" in self.address):
+            raise SdpRefused("the address is of the other IP version")
+        return media
+
     def _write(self, media: list[str]) -> str:
         kind = "IP6" if ":" in self.address else "IP4"
         session = [

@@ -21,7 +21,7 @@ from portevoix.carrier.sip.keeping import Kept
 from portevoix.carrier.sip.redirect import Redirects
 from portevoix.carrier.sip.refresh import LEAST_S
 from portevoix.carrier.sip.reliable import Reliable
-from portevoix.carrier.sip.sdp import Local, Media, SdpRefused, parse
+from portevoix.carrier.sip.sdp import Local, Media, SdpRefused
 from portevoix.carrier.sip.sounds import Sounds
 from portevoix.carrier.sip.sources import Sources
 from portevoix.carrier.sip.stream import NoPort, Ports, Stream
@@ -250,6 +250,7 @@ class Session:
 
     def _accepted(self, response: Response) -> None:
         assert self.stream is not None
+        assert self.local is not None
         self._cancel("ring")
         self._establish(response)
         try:
@@ -257,7 +258,7 @@ class Session:
                 raise SdpRefused("the answer bears no tag")
             # Some gateways describe their media in the 183 alone.
             early = self.early.get(response.getHFBody("to").getTag(), "")
-            media = parse(early if response.getBody() is None else str(response.getBody()))
+            media = self.local.read(early if response.getBody() is None else str(response.getBody()))
         except SdpRefused as error:
             self.note("no_media", str(error))
             self._rang_at = self._rang_at or time.time()  # somebody took it: it is tried nowhere else

@@ -78,6 +78,8 @@ class SipTerms:
                 ipaddress.ip_address(address)
             except ValueError as error:
                 raise SipTermsInvalid(f"{address!r} is no IP address") from error
+        if (":" in self.bind) != (":" in self.shown):
+            raise SipTermsInvalid(f"trunks cannot see us at {self.public}: SIP is spoken at {self.bind}")
         first, last = self.rtp_ports
         if not 1_024 <= first < last <= 65_535 or last - first + 1 < 2 * self.process_count:
             raise SipTermsInvalid("RTP ports are FIRST-LAST from 1024 to 65535, at least two for each process")
