@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import sys
 import threading
@@ -23,12 +24,14 @@ from sippy import SipTransactionManager as _Transactions
 from sippy.Core import EventDispatcher, Exceptions
 from sippy.Core.EventDispatcher import ED2
 from sippy.MsgBody import MsgBody
+from sippy.SipAddress import SipAddress
 from sippy.SipConf import SipConf
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipLogger import SipLogger
 from sippy.SipRequest import SipRequest
 from sippy.SipURL import SipURL
+from sippy.SipVia import SipVia
 from sippy.Time.Timeout import Timeout
 from sippy.Udp_server import Udp_server, Udp_server_opts
 
@@ -110,6 +113,26 @@ def _title_case_headers() -> None:
         return "-".join(part.upper() if part == "se" else part.capitalize() for part in name.split("-"))
 
     SipGenericHF.getCanName = get_canonical_name
+
+
+def _blanks_in_parameters() -> None:
+    """Read what may stand between blanks (RFC 3261, 25.1): ``SIP / 2.0 / UDP``, ``; branch = x``, ``; tag = x``."""
+    if getattr(SipVia.parse, "is_mended", False):
+        return
+    parse_via, read_address = SipVia.parse, SipAddress.__init__
+
+    def parse(via: Message) -> None:
+        via.body = re.sub(r"\s*([/;=])\s*", r"\1", via.body.strip())
+        parse_via(via)
+
+    def read(address: Message, *arguments: object, **named: object) -> None:
+        read_address(address, *arguments, **named)
+        if any(name != name.strip() for name in address.params_order):
+            params = {name.strip(): value and value.strip() for name, value in address.params.items()}
+            address.params, address.params_order = params, list(params)
+
+    parse.is_mended = True  # type: ignore[attr-defined]
+    SipVia.parse, SipAddress.__init__ = parse, read
 
 
 class _OneSender(Udp_server_opts):  # type: ignore[misc]
@@ -200,7 +223,7 @@ class Transactions(_Transactions.SipTransactionManager):  # type: ignore[misc]
             self._counts["malformed"] += 1
             return
         try:
-            super().handleIncoming(data_in, ra, server, rtime)
+            super().handleIncoming(door.text_of(data_in), ra, server, rtime)
         except Exception:  # noqa: BLE001 - whatever the parser thinks of it, the loop goes on
             self._counts["malformed"] += 1
 
@@ -304,6 +327,7 @@ class Stack:
     def __init__(self, bind: str, port: int, shown: str, sources: Sources, counts: Counter[str]) -> None:
         _lower_case_transport()
         _title_case_headers()
+        _blanks_in_parameters()
         SipConf.my_uaname = PRODUCT
         self.counts = counts
         self.shown = shown

@@ -48,6 +48,15 @@ def is_readable(data: bytes) -> bool:
     return head.count(b"\n") <= MOST_LINES and len(lengths) <= 1 and all(one.isdigit() for one in lengths)
 
 
+def text_of(data: bytes) -> str:
+    """Decode a message: its headers as UTF-8 (7), its body a character a byte, for its length is told in bytes.
+
+    sippy decodes all of it as UTF-8: bodies of binary parts were dropped, and accents in a description cut its end off.
+    """
+    head, gap, body = data.partition(b"\r\n\r\n")
+    return head.decode("utf-8", "replace") + gap.decode() + body.decode("latin-1")
+
+
 def refusal(request: Message) -> Refusal | None:
     """Tell why a request is refused; ``None`` where it is not (RFC 3261, 8.2 and 16.3)."""
     if str(request.sipver).upper() != "SIP/2.0":

@@ -106,7 +106,7 @@ class Local:
         return self._write([line for group in lines for line in group])
 
     def read(self, text: str) -> Media:
-        """Read what the far end wants of this end. Raises SdpRefused, also for an address that our socket cannot reach."""
+        """Read what the far end wants of this end. Raises SdpRefused, also where our socket cannot reach it."""
         media = parse(text)
         if media.address is not None and (":" in media.address) != (":" in self.address):
             raise SdpRefused("the address is of the other IP version")
