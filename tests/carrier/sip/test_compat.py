@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sippy.Network_server import Remote_address
 from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
 from sippy.SipURL import SipURL
 from sippy.Time.MonoTime import MonoTime
 
 from portevoix.carrier.sip.compat import Stack, extend, reachable, write
+from portevoix.carrier.sip.door import text_of
 from portevoix.carrier.sip.sources import Sources
 
 HERE = "127.0.0.1"
@@ -98,6 +100,66 @@ def test_a_name_or_a_private_address_from_afar_leads_back_to_what_is_known() -> 
     assert reachable(("10.0.0.7", 5070), known) == known
     assert reachable(("9.8.7.5", 5070), known) == ("9.8.7.5", 5070)
     assert reachable(("10.0.0.7", 5070), ("10.0.0.1", 5060)) == ("10.0.0.7", 5070)
+
+
+def test_where_nothing_can_be_sent_leads_back_to_what_is_known_too() -> None:
+    known, six = ("9.8.7.6", 5060), ("[2a00::1]", 5060)
+    for odd in (
+        six,
+        ("9.8.7.5", 99_999),
+        ("9.8.7.5", 0),
+        ("224.0.0.1", 5060),
+        ("255.255.255.255", 5060),
+        ("0.0.0.0", 9),
+    ):
+        assert reachable(odd, known) == known
+    assert reachable(known, six) == six
+    assert reachable(("2a00:0::2", 5070), six) == ("[2a00::2]", 5070)
+
+
+def test_what_stands_between_blanks_is_read(stack: Stack) -> None:
+    via = SipHeader("Via: SIP  / 2.0\t/ UDP 192.0.2.1:5070 ; branch = z9hG4bK1 ;  rport").getBody()
+    assert (via.getAddr(), via.getBranch(), via.transport) == (("192.0.2.1", 5070), "z9hG4bK1", "UDP")
+    assert SipHeader("To: sip:a@h ;  tag   = 77").getBody().getTag() == "77"
+    assert str(SipHeader('From: "A B" <sip:a@h> ; tag = 7').getBody()) == '"A B" <sip:a@h>;tag=7'
+
+
+def test_a_bodys_length_is_told_in_bytes(stack: Stack) -> None:
+    body = "v=0\r\ns=Île de la Réunion\r\n".encode()
+    head = text("INVITE", **{"Content-Length": str(len(body))}).rstrip()
+    request = SipRequest(text_of(head + b"\r\n\r\n" + body))
+    assert str(request.getBody()).encode("latin-1") == body
+    assert SipRequest(text_of(text(Subject="Île"))).getHFBody("subject").body == "Île"
+
+
+@pytest.mark.parametrize("via", [f"{HERE}:99999", f"{HERE}:0"])
+def test_what_cannot_be_sent_is_not_given_to_the_thread_that_sends(stack: Stack, via: str) -> None:
+    before = Counter(stack.counts)
+    take(stack, text(Via=f"SIP/2.0/UDP {via};branch=z9hG4bK{via[-5:]}", **{"Max-Forwards": "many"}))
+    assert (stack.counts - before)["malformed"] == 2  # the request, and its answer
+    assert stack.transactions.server.sendqueue.empty()
+    assert stack.transactions.server.asenders[0].is_alive()
+
+
+def test_what_is_refused_at_the_door_is_not_kept(stack: Stack) -> None:
+    before = dict(stack.transactions.tserver)
+    for method in ("INVITE", "OPTIONS", "ACK"):
+        for name, odd in (("CSeq", "7 NONSENSE"), ("To", "<what:ever>"), ("Require", "x"), ("Contact", "<what:ever>")):
+            take(stack, text(method, **{"Call-ID": f"{method}{name}", name: odd}))
+    assert stack.transactions.tserver == before
+
+
+def test_a_defect_of_ours_is_a_fault_and_leaves_nothing_behind(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError("a defect")
+
+    before, kept = Counter(stack.counts), dict(stack.transactions.tserver)
+    stack.on_request = fail
+    for method in ("INVITE", "OPTIONS"):
+        take(stack, text(method, **{"Call-ID": f"defect-{method}"}))
+    assert stack.counts - before == Counter(faults=2)
+    assert stack.transactions.tserver == kept
+    assert "a defect" in capfd.readouterr().err
 
 
 def test_a_strangers_message_is_not_read(stack: Stack) -> None:

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 Message: TypeAlias = Any
 """sippy's, a request or a response."""
 
-MOST_BYTES = 16_384
-"""A SIP message over UDP that is longer was not made to be understood."""
+MOST_BYTES = 8_191
+"""sippy reads so many and one more: what is longer has lost its end."""
 MOST_LINES = 256
 MOST_NUMBER = 2**31 - 1
 """Of a CSeq (RFC 3261, 8.1.1.5)."""
