@@ -18,7 +18,7 @@ from sippy.SipURL import SipURL
 from sippy.Time.MonoTime import MonoTime
 
 from portevoix.carrier.sip.compat import Stack, extend, reachable, write
-from portevoix.carrier.sip.door import text_of
+from portevoix.carrier.sip.door import is_readable, text_of
 from portevoix.carrier.sip.sources import Sources
 
 HERE = "127.0.0.1"
@@ -139,6 +139,30 @@ def test_what_cannot_be_sent_is_not_given_to_the_thread_that_sends(stack: Stack,
     assert (stack.counts - before)["malformed"] == 2  # the request, and its answer
     assert stack.transactions.server.sendqueue.empty()
     assert stack.transactions.server.asenders[0].is_alive()
+
+
+@pytest.mark.parametrize(
+    ("data", "may_pass"),
+    [
+        (text(), True),
+        (text(**{"Content-Length": "0"}), True),
+        (text(**{"Content-Length": "0", "L": "0"}), True),
+        (text(**{"Content-Length": "0", "L": "1"}), False),
+        (text(**{"Content-Length": "-1"}), False),
+        (text(Subject="," * 256), True),
+        (text(Subject="," * 257), False),
+        (text(Subject=";" * 257), False),
+        (text() + b"a" * 8_192, False),
+        (text()[:-2] + b"X: a\r\n" * 300 + b"\r\n", False),
+        (b"SIP/2.0 180 Ringing\r\n\r\n", True),
+        (b"SIP/2.0 180\r\n\r\n", True),
+        (b"SIP/2.0 700 No\r\n\r\n", False),
+        (b"SIP/2.0 1800 No\r\n\r\n", False),
+        (b"SIP/3.0 180 Ringing\r\n\r\n", False),
+    ],
+)
+def test_what_cannot_be_a_message_is_not_read(data: bytes, may_pass: bool) -> None:
+    assert is_readable(data) is may_pass
 
 
 def test_what_is_refused_at_the_door_is_not_kept(stack: Stack) -> None:

@@ -122,7 +122,7 @@ def _blanks_in_parameters() -> None:
     parse_via, read_address = SipVia.parse, SipAddress.__init__
 
     def parse(via: Message) -> None:
-        via.body = re.sub(r"\s*([/;=])\s*", r"\1", via.body.strip())
+        via.body = re.sub(r" ?([/;=]) ?", r"\1", " ".join(via.body.split()))
         parse_via(via)
 
     def read(address: Message, *arguments: object, **named: object) -> None:

@@ -15,6 +15,8 @@ Message: TypeAlias = Any
 MOST_BYTES = 8_191
 """sippy reads so many and one more: what is longer has lost its end."""
 MOST_LINES = 256
+MOST_PARTS = 256
+"""Commas and semicolons: sippy cuts lists in a time that grows by the square of them, while everybody else waits."""
 MOST_NUMBER = 2**31 - 1
 """Of a CSeq (RFC 3261, 8.1.1.5)."""
 MOST_EXPIRES_S = 2**32 - 1
@@ -45,7 +47,9 @@ def is_readable(data: bytes) -> bool:
         return False
     head, _, _ = data.partition(b"\r\n\r\n")
     lengths = set(_LENGTH.findall(head))
-    return head.count(b"\n") <= MOST_LINES and len(lengths) <= 1 and all(one.isdigit() for one in lengths)
+    if head.count(b"\n") > MOST_LINES or max(head.count(b","), head.count(b";")) > MOST_PARTS:
+        return False
+    return len(lengths) <= 1 and all(one.isdigit() for one in lengths)
 
 
 def text_of(data: bytes) -> str:
