@@ -92,11 +92,12 @@ class Plan:
         self._has_begun = False
         self._is_played = False
         self._is_over = False
+        self._is_deaf = False
 
     @property
     def listens(self) -> bool:
         """Whether what is said must be heard."""
-        return not self._is_over and (self._mode.deposits or not self._has_begun)
+        return not (self._is_over or self._is_deaf) and (self._mode.deposits or not self._has_begun)
 
     def answered(self) -> list[Step]:
         """The call was answered."""
@@ -115,6 +116,15 @@ class Plan:
             if not self._is_over:
                 steps += self._deposit(one) if self._mode.deposits else self._voice(one)
         return steps + self._waited(at_ms)
+
+    def deaf(self) -> list[Step]:
+        """No more will be heard: a message that plays goes on; one that waits for a word plays, for a beep never."""
+        self._is_deaf = True
+        if self._is_over or self._has_begun:
+            return [Note("deaf")]
+        if self._mode.deposits:
+            return self._hang_up(Outcome.UNREACHABLE, Note("deaf"))
+        return [Note("deaf"), *self._play(None)]
 
     def played(self) -> list[Step]:
         """The last sample has left."""

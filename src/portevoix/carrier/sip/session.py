@@ -242,7 +242,7 @@ class Session:
         self._after("longest", self._begin.longest_s, self._cut)
         self._indialog.agreed(response)
         if self._plan.listens and self.stage is Stage.ANSWERED:
-            self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._cut)
+            self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._deaf)
 
     def aim(self, media: Media) -> None:
         """Send media as the far end wants them from now on."""
@@ -279,6 +279,11 @@ class Session:
     def _heard(self, heard: Sequence[Heard], at_ms: int) -> None:
         if self.stage is Stage.ANSWERED:
             self._follow(self._plan.hear(heard, at_ms))
+
+    def _deaf(self) -> None:
+        if self.stage is Stage.ANSWERED:
+            self._stop_listening()
+            self._follow(self._plan.deaf())
 
     # -- the end
 
@@ -414,7 +419,7 @@ class Session:
 
     def _stop_listening(self) -> None:
         if self._listening is not None:
-            self._listening.is_over = True
+            self._listening.end()
         if self.stream is not None:
             self.stream.listener = None
 
