@@ -264,7 +264,7 @@ class Call:
 
     async def _listen(self) -> None:
         """Have the analyser hear the far end. Where that cannot be, no more will ever be heard."""
-        listening, put = self._means.ear.listen(self._heard, self._deaf)
+        listening, put = self._means.ear.listen(self._heard, self._deaf, self._plan.wait_ms)
         self._hearing = listening
         self._tap = Tap(self._ari, self._path.trunk.server, self.channel, self._limits, put)
         try:

@@ -99,6 +99,11 @@ class Plan:
         """Whether what is said must be heard."""
         return not (self._is_over or self._is_deaf) and (self._mode.deposits or not self._has_begun)
 
+    @property
+    def wait_ms(self) -> int:
+        """How long after the answer something is done whatever was heard."""
+        return LONGEST_WAIT_MS if self._mode.deposits else FIRST_WORD_MS
+
     def answered(self) -> list[Step]:
         """The call was answered."""
         if not self._mode.deposits and self._answering is Answering.AT_ONCE:
@@ -106,7 +111,7 @@ class Plan:
         return []
 
     def hear(self, heard: Sequence[Heard], at_ms: int) -> list[Step]:
-        """Something was heard, or nothing for a while.
+        """Something was heard, or the time has come that ``wait_ms`` tells.
 
         Args:
             at_ms: since the answer.
@@ -161,9 +166,9 @@ class Plan:
     def _waited(self, at_ms: int) -> list[Step]:
         if self._is_over or self._has_begun:
             return []
-        if not self._mode.deposits and at_ms >= FIRST_WORD_MS:
+        if not self._mode.deposits and at_ms >= self.wait_ms:
             return self._play(None)
-        if self._mode.deposits and at_ms >= LONGEST_WAIT_MS:
+        if self._mode.deposits and at_ms >= self.wait_ms:
             return self._hang_up(Outcome.UNREACHABLE, Note("no_beep"))
         return []
 

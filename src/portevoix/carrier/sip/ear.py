@@ -23,8 +23,6 @@ from portevoix.carrier.sip.rtp import FRAME_S
 from portevoix.carrier.sip.wire import Frames, Message, WireBroken, pack
 
 FRAME_MS = int(FRAME_S * 1_000)
-TOLD_EVERY_FRAMES = 10
-"""How often a call is told that time goes by."""
 FLUSH_S = FRAME_S / 2
 """How long frames of several calls are gathered."""
 STUCK_S = 5.0
@@ -46,18 +44,20 @@ class Listening:
         ear: that it is done with.
         told: called by the signalling thread with what was heard, and how long the call has listened by then.
         failed: called by it when no more will be heard.
+        wait_ms: after so long it is told the time, whatever was heard.
 
     ``verdict`` is what is known by now; it is replaced whole.
     """
 
     def __init__(
-        self, key: int, ear: Ear, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None]
+        self, key: int, ear: Ear, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None], wait_ms: int
     ) -> None:
         self.key = key
         self.told = told
         self.failed = failed
         self.verdict: Verdict | None = NOTHING_YET if ear.hears else None
         self.frames = 0
+        self.wait_frames = wait_ms // FRAME_MS
         self.is_over = False
         self._ear = ear
 
@@ -95,7 +95,6 @@ class Ear(threading.Thread):
         self._keys = itertools.count(1)
         self._calls: dict[int, Listening] = {}
         self._frames: deque[tuple[int, int, bytes]] = deque()
-        self._due: deque[tuple[Listening, int]] = deque()
         self._over: deque[int] = deque()
         self._flushed_s = 0.0
         self._pipe: _Pipe | None = None
@@ -108,10 +107,10 @@ class Ear(threading.Thread):
         return None if pipe is None else pipe.process.pid
 
     def listen(
-        self, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None]
+        self, told: Callable[[Sequence[Heard], int], None], failed: Callable[[], None], wait_ms: int
     ) -> tuple[Listening, Callable[[bytes], None]]:
         """Begin to listen; returns what ends it, and what takes the call's frames of 20 ms, in one thread for all."""
-        listening = Listening(next(self._keys), self, told, failed)
+        listening = Listening(next(self._keys), self, told, failed, wait_ms)
         self._calls[listening.key] = listening
         return listening, partial(self._put, listening)
 
@@ -134,20 +133,17 @@ class Ear(threading.Thread):
         if listening.is_over:
             return
         listening.frames += 1
-        if listening.frames % TOLD_EVERY_FRAMES == 0:
-            self._due.append((listening, listening.frames * FRAME_MS))
-        if self.hears:
-            self._frames.append((listening.key, listening.frames, frame))
+        if listening.frames == listening.wait_frames:
+            self._soon(listening.told, (), listening.frames * FRAME_MS)
+        if not self.hears:
+            return
+        self._frames.append((listening.key, listening.frames, frame))
         now_s = time.monotonic()
         if now_s - self._flushed_s >= FLUSH_S:
             self._flushed_s = now_s
             self._flush(now_s)
 
     def _flush(self, now_s: float) -> None:
-        if self._due:
-            self._soon(self._time_goes_by, _taken(self._due))
-        if not self.hears:
-            return
         pipe, frames = self._pipe, _taken(self._frames)
         if pipe is not None and pipe.has_room(now_s):
             pipe.send(Batch(now_s, frames, _taken(self._over)))
@@ -155,11 +151,6 @@ class Ear(threading.Thread):
         self._counts["unheard"] += len(frames)
         if pipe is not None and now_s - pipe.taken_s > self._stuck_s:
             pipe.process.kill()
-
-    def _time_goes_by(self, due: Sequence[tuple[Listening, int]]) -> None:
-        for listening, at_ms in due:
-            if not listening.is_over:
-                self._soon(listening.told, (), at_ms)  # each for itself: one call's defect is not that of all
 
     # -- what is heard: in the thread of our own
 
@@ -192,8 +183,10 @@ class Ear(threading.Thread):
                     message = read_from_ear(body)
                     has_begun = has_begun or isinstance(message, Begun)
                     self._take(message)
-        except (OSError, WireBroken) as error:
+        except WireBroken as error:
             sys.stderr.write(f"the ear misspoke: {error}\n")
+        except OSError:  # it was killed in the middle of something
+            pass
         finally:
             self._pipe = None
             code = pipe.end()

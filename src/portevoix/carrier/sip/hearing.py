@@ -28,6 +28,8 @@ from portevoix.carrier.sip.wire import Frames, WireBroken, pack
 FRAME_MS = int(FRAME_S * 1_000)
 MOST_LAG_S = 2.0
 """How far behind it may be: a call that is told later than that reacts as nobody would."""
+MOST_LOST_FRAMES = int(5 / FRAME_S)
+"""Of so much that is missing nothing can be made."""
 NICER = 10
 """By how much less urgent it is than who makes the calls."""
 READ_BYTES = 262_144
@@ -65,8 +67,13 @@ class Hearing:
         for key, number, alaw in batch.frames:
             if key in self._given_up:
                 continue
+            call = self._calls.get(key)
+            lost = number - 1 - (0 if call is None else call.frames)
+            if lost > MOST_LOST_FRAMES:
+                told.append(self._give_up(key, is_fault=False))
+                continue
             try:
-                heard = self._hear(key, number, alaw)
+                heard = self._hear(key, call, number, SILENCE * lost + alaw)
             except Exception:  # noqa: BLE001 - one call's defect is not the end of all others
                 sys.stderr.write(f"the analyser failed\n{traceback.format_exc(limit=-6)}")
                 told.append(self._give_up(key, is_fault=True))
@@ -78,13 +85,11 @@ class Hearing:
             self._given_up.discard(key)
         return told
 
-    def _hear(self, key: int, number: int, alaw: bytes) -> Told | None:
-        call = self._calls.get(key)
+    def _hear(self, key: int, call: _Call | None, number: int, alaw: bytes) -> Told | None:
         if call is None:
             call = self._calls[key] = _Call(self._make())
-        lost = number - 1 - call.frames
         call.frames = number
-        heard = call.analyser.hear(SILENCE * lost + alaw)
+        heard = call.analyser.hear(alaw)
         return Told(key, number * FRAME_MS, tuple(heard), call.analyser.verdict()) if heard else None
 
     def _give_up(self, key: int, *, is_fault: bool) -> Deaf:

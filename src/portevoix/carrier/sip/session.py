@@ -242,7 +242,8 @@ class Session:
         self._after("longest", self._begin.longest_s, self._cut)
         self._indialog.agreed(response)
         if self._plan.listens and self.stage is Stage.ANSWERED:
-            self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._deaf)
+            listening = self._means.ear.listen(self._heard, self._deaf, self._plan.wait_ms)
+            self._listening, self.stream.listener = listening
 
     def aim(self, media: Media) -> None:
         """Send media as the far end wants them from now on."""
