@@ -36,9 +36,9 @@ def main(parts: tuple[str, ...], pairs: int, compare: Path | None) -> None:
     logs.set_up("error", "text")
     before = report.read(compare) if compare else None
     began = datetime.now(UTC)
-    run = Run(pairs, lambda line: click.echo(f"==> {line}", err=True))
     figures: list[Figure] = []
     skipped: dict[str, str] = {}
+    run = Run(pairs, lambda line: click.echo(f"==> {line}", err=True), skipped.__setitem__)
     for part in dict.fromkeys(parts or PARTS):
         try:
             figures += PARTS[part](run)

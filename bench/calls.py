@@ -28,8 +28,8 @@ from portevoix.domain.campaign import Kind
 
 AT_ONCE = (200, 400)
 MESSAGE_S = 24
-LISTENED_S = 12
-"""A deposit's message: 4 s of silence come before it, and 2.5 s after it for a beep."""
+SHORT_S = 12
+"""Of a deposit's message, before which 4 s of silence come, and 2.5 s after it for a beep; and beside Asterisk."""
 BEGUN_A_SECOND = 100
 PATIENCE_S = 120
 
@@ -68,14 +68,14 @@ def measure(run: Run) -> list[Figure]:
         figures += setups.measure(run, folder)
         why = beside_asterisk.missing()
         if why:
-            run.tell(f"calls, beside Asterisk: skipped: {why}")
+            run.skip("calls, beside Asterisk", why)
         else:
             figures += _beside_asterisk(run, folder)
     return figures
 
 
 def _at_once(run: Run, folder: Path, calls: int) -> list[Figure]:
-    message, listened = _sound(folder, MESSAGE_S), _sound(folder, LISTENED_S)
+    message, listened = _sound(folder, MESSAGE_S), _sound(folder, SHORT_S)
     arms = {
         "sip": lambda: asyncio.run(_call(folder, message, calls)),
         "bare": lambda: _bare(message, calls),
@@ -102,7 +102,7 @@ def _at_once(run: Run, folder: Path, calls: int) -> list[Figure]:
 
 
 def _beside_asterisk(run: Run, folder: Path) -> list[Figure]:
-    calls, message = beside_asterisk.CALLS, _sound(folder, MESSAGE_S)
+    calls, message = beside_asterisk.CALLS, _sound(folder, SHORT_S)
     with beside_asterisk.running() as pbx:
         arms = {
             "sip": lambda: asyncio.run(_call(folder, message, calls)),

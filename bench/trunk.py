@@ -114,6 +114,9 @@ async def carrier(tail_ms: int = 200) -> AsyncIterator[SipCarrier]:
     terms = SipTerms(bind=HERE, port=0, processes=1, rtp_ports=(20_000, 29_999), tail_ms=tail_ms)
     async with SipCarrier(terms, SystemClock()) as sip:
         await sip.supervisor.ready()
+        (pid,) = sip.supervisor.process_ids
+        while not ears_of(pid):  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.02)
         yield sip
 
 
