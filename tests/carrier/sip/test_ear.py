@@ -22,7 +22,7 @@ from portevoix.audio.answering.terms import Terms
 from portevoix.audio.g711 import alaw_encode
 from portevoix.carrier.sip.ear import FRAME_MS, STUCK_S, Ear, Listening
 from portevoix.carrier.sip.ear_wire import Batch, Begin, Begun, Deaf, Told, read_from_ear, read_to_ear
-from portevoix.carrier.sip.hearing import MOST_LAG_S, MOST_LOST_FRAMES, Hearing
+from portevoix.carrier.sip.hearing import LOOK_S, MOST_LAG_S, MOST_LOST_FRAMES, Hearing
 from portevoix.carrier.sip.jitter import SILENCE
 from portevoix.carrier.sip.rtp import FRAME_BYTES, FRAME_S
 from portevoix.carrier.sip.terms import ANALYSER
@@ -264,8 +264,11 @@ class Room:
         self.made.append(Recorder())
         return self.made[-1]
 
-    def take(self, *said: tuple[int, int, bytes], over: tuple[int, ...] = (), lag_s: float = 0.0) -> list[Any]:
-        return self.hearing.take(Batch(100.0, said, over), 100.0 + lag_s)
+    def take(
+        self, *said: tuple[int, int, bytes], over: tuple[int, ...] = (), now_s: float = 0.0, lag_s: float = 0.0
+    ) -> list[Any]:
+        now_s += 100.0
+        return self.hearing.take(Batch(now_s - lag_s, said, over), now_s)
 
 
 def test_frames_that_were_lost_are_heard_as_silence_so_that_times_stay_right() -> None:
@@ -275,13 +278,24 @@ def test_frames_that_were_lost_are_heard_as_silence_so_that_times_stay_right() -
     assert room.made[0].given == [b"a", SILENCE * 2 + b"b"]
 
 
-def test_a_lag_gives_up_one_call_a_batch_and_never_hears_it_again() -> None:
+def test_a_lag_that_stays_gives_up_a_tenth_of_the_calls_which_are_never_heard_again() -> None:
     room = Room()
-    room.take((1, 1, b"a"), (2, 1, b"a"))
-    assert room.take((2, 2, b"b"), lag_s=MOST_LAG_S)[0] == Told(2, 2 * FRAME_MS, (Word(2, 0, 0),), VERDICT)
-    assert room.take((1, 2, b"c"), lag_s=MOST_LAG_S + 0.01) == [Deaf(1, is_fault=False)]
-    assert room.take((1, 3, b"d")) == []
-    assert len(room.made) == 2
+    room.take(*((key, 1, b"a") for key in range(1, 21)))
+    lag_s = MOST_LAG_S + 1
+    assert room.take(lag_s=lag_s) == []
+    assert room.take(now_s=LOOK_S / 2, lag_s=lag_s) == []
+    assert room.take(now_s=LOOK_S, lag_s=lag_s) == [Deaf(1, is_fault=False), Deaf(2, is_fault=False)]
+    assert room.take(now_s=LOOK_S * 3 / 2, lag_s=lag_s) == []
+    assert room.take(now_s=LOOK_S * 2, lag_s=lag_s) == [Deaf(3, is_fault=False), Deaf(4, is_fault=False)]
+    assert room.take((1, 2, b"b"), now_s=LOOK_S * 2) == []
+    assert len(room.made) == 20
+
+
+def test_a_stall_that_is_made_good_costs_no_call() -> None:
+    room = Room()
+    room.take((1, 1, b"a"))
+    for look in range(5):
+        assert room.take(now_s=look * LOOK_S, lag_s=MOST_LAG_S + 1 - look * LOOK_S / 2) == []
 
 
 def test_a_call_of_which_too_much_was_lost_is_given_up() -> None:
@@ -300,7 +314,8 @@ def test_a_call_that_is_over_is_forgotten() -> None:
     room = Room()
     room.take((1, 1, b"a"), over=(1,))
     room.take((2, 1, b"a"))
-    assert room.take(lag_s=MOST_LAG_S + 1) == [Deaf(2, is_fault=False)]
+    room.take(lag_s=MOST_LAG_S + 1)
+    assert room.take(now_s=LOOK_S, lag_s=MOST_LAG_S + 1) == [Deaf(2, is_fault=False)]
 
 
 @pytest.mark.parametrize(

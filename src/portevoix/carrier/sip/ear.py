@@ -123,8 +123,9 @@ class Ear(threading.Thread):
     def stop(self) -> None:
         """End, and the process with it."""
         self._is_over.set()
-        if self._pipe is not None:
-            self._pipe.close()
+        pipe = self._pipe
+        if pipe is not None:
+            pipe.close()
         self.join()
 
     # -- what calls say: in the thread that takes their frames

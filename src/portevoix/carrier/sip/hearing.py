@@ -1,12 +1,14 @@
 """The ear process: hears what the calls of one process say, so that their media and signalling need not wait.
 
-It is less urgent than they are, and bounded: when it is behind, it gives up calls, one by one, until it keeps up.
+It is less urgent than they are, and bounded: when it is behind and gets no nearer, it gives up calls until it does.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
+import math
 import os
 import queue
 import signal
@@ -27,10 +29,14 @@ from portevoix.carrier.sip.wire import Frames, WireBroken, pack
 
 FRAME_MS = int(FRAME_S * 1_000)
 MOST_LAG_S = 2.0
-"""How far behind it may be: a call that is told later than that reacts as nobody would."""
+"""How far behind it may be for long: a call that is told later than that reacts as nobody would."""
+LOOK_S = 0.25
+"""How often it looks, while it is further behind, whether it catches up."""
+GIVEN_UP_SHARE = 10
+"""Of how many calls one is given up when it does not."""
 MOST_LOST_FRAMES = int(5 / FRAME_S)
 """Of so much that is missing nothing can be made."""
-NICER = 10
+NICER = 5
 """By how much less urgent it is than who makes the calls."""
 READ_BYTES = 262_144
 
@@ -58,12 +64,18 @@ class Hearing:
         self._began_s = began_s
         self._calls: dict[int, _Call] = {}  # the one that has listened longest first
         self._given_up: set[int] = set()
+        self._looked: tuple[float, float] | None = None  # when, and how far behind
 
     def take(self, batch: Batch, now_s: float) -> list[FromEar]:
         """Hear what calls said; returns what is told of it."""
         told: list[FromEar] = []
-        if self._calls and now_s - max(batch.at_s, self._began_s) > MOST_LAG_S:
-            told.append(self._give_up(next(iter(self._calls)), is_fault=False))
+        lag_s = now_s - max(batch.at_s, self._began_s)
+        if lag_s <= MOST_LAG_S:
+            self._looked = None
+        elif not self._catches_up(now_s, lag_s):
+            # Those that have listened longest lose least: their messages most likely play already.
+            first = itertools.islice(tuple(self._calls), math.ceil(len(self._calls) / GIVEN_UP_SHARE))
+            told += [self._give_up(key, is_fault=False) for key in first]
         for key, number, alaw in batch.frames:
             if key in self._given_up:
                 continue
@@ -92,8 +104,15 @@ class Hearing:
         heard = call.analyser.hear(alaw)
         return Told(key, number * FRAME_MS, tuple(heard), call.analyser.verdict()) if heard else None
 
+    def _catches_up(self, now_s: float, lag_s: float) -> bool:
+        """Tell whether what is too much gets less, by a second in two at least; a stall that is over is made good."""
+        looked_s, before_s = self._looked or (now_s, lag_s)
+        if self._looked is None or now_s - looked_s >= LOOK_S:
+            self._looked = (now_s, lag_s)
+        gone_s = now_s - looked_s
+        return gone_s < LOOK_S or lag_s <= before_s - gone_s / 2
+
     def _give_up(self, key: int, *, is_fault: bool) -> Deaf:
-        # The one that has listened longest loses least: its message most likely plays already.
         self._calls.pop(key, None)
         self._given_up.add(key)
         return Deaf(key, is_fault)
