@@ -17,7 +17,7 @@ from portevoix import logs
 FEWEST_PAIRS = 5
 
 
-@click.command()
+@click.command(help=f"Measure PARTs ({', '.join(PARTS)}), or all.\n\nPrints what was found, and keeps it.")
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)), metavar="[PART]...")
 @click.option(
     "--pairs",
@@ -32,16 +32,13 @@ FEWEST_PAIRS = 5
     help="A JSON file of an earlier run, to set this one beside.",
 )
 def main(parts: tuple[str, ...], pairs: int, compare: Path | None) -> None:
-    """Measure PARTs (http, ledger, startup, memory, audio, speech, sending, answering), or all.
-
-    Prints what was found, and keeps it.
-    """
+    """Measure."""
     logs.set_up("error", "text")
     before = report.read(compare) if compare else None
     began = datetime.now(UTC)
-    run = Run(pairs, lambda line: click.echo(f"==> {line}", err=True))
     figures: list[Figure] = []
     skipped: dict[str, str] = {}
+    run = Run(pairs, lambda line: click.echo(f"==> {line}", err=True), skipped.__setitem__)
     for part in dict.fromkeys(parts or PARTS):
         try:
             figures += PARTS[part](run)

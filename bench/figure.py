@@ -23,10 +23,12 @@ class Run:
     Args:
         pairs: how often each thing is measured beside its baseline.
         tell: shows a line of progress.
+        skip: keeps what cannot be measured here, of a part that can, and why.
     """
 
     pairs: int
     tell: Callable[[str], None]
+    skip: Callable[[str, str], None]
 
 
 class Spread(Struct, frozen=True):

@@ -55,6 +55,11 @@ class Pbx:
         """Its folder, as we see it."""
         return ROOT / self.folder.relative_to("/")
 
+    @property
+    def process_id(self) -> int:
+        """The process that it is."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it answers: no event tells of that."""
         self._process = subprocess.Popen(
@@ -120,12 +125,12 @@ class Pbx:
 
 
 @contextmanager
-def asterisk() -> Iterator[Pbx]:
-    """Run an Asterisk on free ports of the loopback."""
+def asterisk(rtp_ports: int = 100) -> Iterator[Pbx]:
+    """Run an Asterisk on free ports of the loopback, with so many for media, two a call."""
     (ROOT / "srv").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tests-", dir=ROOT / "srv") as folder:
         pbx = Pbx(PurePosixPath("/srv") / Path(folder).name, Server(HERE, free_port()), free_udp_port())
-        _configure(pbx)
+        _configure(pbx, rtp_ports)
         pbx.start()
         try:
             yield pbx
@@ -133,7 +138,7 @@ def asterisk() -> Iterator[Pbx]:
             pbx.kill()
 
 
-def _configure(pbx: Pbx) -> None:
+def _configure(pbx: Pbx, rtp_ports: int) -> None:
     first = 40_000 + free_udp_port() % 100 * 100
     values = {
         "FOLDER": str(pbx.folder),
@@ -142,7 +147,7 @@ def _configure(pbx: Pbx) -> None:
         "SIP": str(free_udp_port()),
         "FAR": str(pbx.far),
         "RTP_FIRST": str(first),
-        "RTP_LAST": str(first + 99),
+        "RTP_LAST": str(first + rtp_ports - 1),
     }
     for path in ETC.glob("*.conf"):
         text = path.read_text(encoding="utf-8")

@@ -94,7 +94,7 @@ async def test_a_deposit_that_cannot_be_heard_is_not_left_blindly(
         report = await carrier.call(pbx.dial(peer.port, speech(40), LANDLINE, kind=Kind.DEPOSIT), Told())
         assert await peer.done() == ""
     assert report.outcome is Outcome.UNREACHABLE
-    assert [one.what for one in report.trace] == ["no_tap", "no_beep", "answerer"]
+    assert [one.what for one in report.trace] == ["no_tap", "deaf", "answerer"]
 
 
 async def test_a_check_tells_asterisks_version_and_how_the_endpoint_fares(pbx: Pbx) -> None:

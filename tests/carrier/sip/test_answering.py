@@ -63,6 +63,28 @@ def test_a_voice_sms_waits_for_two_seconds_at_most() -> None:
     assert call.hear([], FIRST_WORD_MS) == [Play()]
 
 
+def test_a_voice_sms_that_waits_for_a_word_plays_when_no_more_will_be_heard() -> None:
+    call = plan(answering=Answering.AFTER_WORD)
+    call.answered()
+    assert acts(call.deaf()) == [Play()]
+    assert not call.listens
+
+
+def test_a_deposit_that_waits_ends_when_no_more_will_be_heard() -> None:
+    call = plan(deposits=True)
+    call.answered()
+    assert acts(call.deaf()) == [HangUp(Outcome.UNREACHABLE, Answerer.UNKNOWN)]
+
+
+def test_a_deposit_that_plays_goes_on_when_no_more_will_be_heard() -> None:
+    call = plan(deposits=True)
+    call.answered()
+    call.hear([decided(Decision.MACHINE), AT_BEEP], 3_000)
+    assert acts(call.deaf()) == []
+    assert not call.listens
+    assert call.played() == [HangUp(Outcome.VOICEMAIL, Answerer.MACHINE, TAIL_MS)]
+
+
 def test_a_person_who_hangs_up_on_a_voice_sms_has_answered() -> None:
     call = plan()
     call.answered()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import random
+import signal
 import socket
 from pathlib import Path
 
@@ -16,7 +18,20 @@ from portevoix.carrier.sip.rtp import FRAME_BYTES, HEADER
 from portevoix.carrier.sip.terms import ANALYSER
 from portevoix.domain.call import Answerer, Outcome
 from portevoix.domain.campaign import Kind
-from tests.carrier.sip.trunk import HERE, LANDLINE, MOBILE, Tape, Told, carrier, dial, needs_sipp, sipp, tape, trunk
+from tests.carrier.sip.trunk import (
+    HERE,
+    LANDLINE,
+    MOBILE,
+    Tape,
+    Told,
+    carrier,
+    dial,
+    ear_of,
+    needs_sipp,
+    sipp,
+    tape,
+    trunk,
+)
 
 pytestmark = needs_sipp
 
@@ -98,6 +113,41 @@ async def test_a_landline_that_says_nothing_gets_no_deposit(tmp_path: Path) -> N
         assert await peer.done() == ""
     assert (report.outcome, report.answerer) == (Outcome.TAKEN_BY_PERSON, Answerer.UNKNOWN)
     assert MESSAGE[:FRAME_BYTES] not in far.heard()
+
+
+async def test_when_the_ear_is_killed_calls_that_wait_for_it_end_and_messages_that_play_go_on(tmp_path: Path) -> None:
+    message, folders = MESSAGE * 4, [tmp_path / name for name in ("waits", "plays", "next")]
+    for folder in folders:
+        folder.mkdir()
+    async with (
+        carrier(analyser=ANALYSER, amd=Terms(initial_silence_ms=400)) as sip,
+        tape() as mute,
+        tape() as far,
+        sipp("answer", folders[0], media=mute.port) as waiting,
+        sipp("answer", folders[1], media=far.port) as playing,
+        sipp("answer", folders[2], media=mute.port) as following,
+    ):
+        (media,) = sip.supervisor.process_ids
+        ear = await ear_of(media)
+        waits, plays = (
+            asyncio.create_task(sip.call(dial(trunk(peer.port), message, number, kind=Kind.DEPOSIT), Told()))
+            for peer, number in ((waiting, LANDLINE), (playing, MOBILE))
+        )
+        await mute.wait_for(lambda: mute.source is not None)
+        await far.wait_for(lambda: far.heard().endswith(MESSAGE[:FRAME_BYTES]))
+        os.kill(ear, signal.SIGKILL)
+        waited, played = await waits, await plays
+        assert await ear_of(media, besides=ear) != ear
+        report = await sip.call(dial(trunk(following.port), MESSAGE, MOBILE, kind=Kind.DEPOSIT), Told())
+        for peer in (waiting, playing, following):
+            assert await peer.done() == ""
+        assert sip.supervisor.process_ids == [media]
+        assert (sip.supervisor.counts["ear_restarts"], sip.supervisor.counts["restarts"]) == (1, 0)
+    assert (waited.outcome, played.outcome) == (Outcome.UNREACHABLE, Outcome.VOICEMAIL)
+    assert [one.what for one in waited.trace] == ["silence", "deaf", "answerer", "rtp"]
+    assert "deaf" in [one.what for one in played.trace]
+    assert message in far.heard()
+    assert report.outcome is Outcome.VOICEMAIL
 
 
 async def test_keys_that_are_pressed_are_reported(tmp_path: Path) -> None:

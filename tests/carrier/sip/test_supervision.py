@@ -14,6 +14,7 @@ from pathlib import Path
 
 from portevoix.carrier.sip.carrier import SipCarrier
 from portevoix.carrier.sip.supervisor import Said
+from portevoix.carrier.sip.terms import ANALYSER
 from portevoix.carrier.sip.wire import Counted, Health, Registration
 from portevoix.domain.call import Outcome
 from portevoix.domain.trunk import Credentials, Server
@@ -24,7 +25,9 @@ from tests.carrier.sip.trunk import (
     Told,
     carrier,
     dial,
+    ear_of,
     free_udp_port,
+    maps_of,
     needs_sipp,
     sipp,
     tape,
@@ -49,6 +52,13 @@ def test_a_media_process_imports_no_more_than_it_needs() -> None:
         "portevoix.domain.call",
         "portevoix.domain.errors",
     }
+
+
+async def test_a_media_process_has_no_native_audio_code_in_it_its_ear_has() -> None:
+    async with carrier(analyser=ANALYSER) as sip:
+        (media,) = sip.supervisor.process_ids
+        assert await ear_of(media) != media  # once that one has loaded it
+        assert not [name for name in ("numpy", "webrtcvad") if name in maps_of(media)]
 
 
 @needs_sipp

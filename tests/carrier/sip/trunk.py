@@ -194,6 +194,24 @@ def terms(**changed: Any) -> SipTerms:
     return SipTerms(**{**given, **changed})
 
 
+async def ear_of(media: int, besides: int | None = None) -> int:
+    """Find the ear of a media process, or its next one: no event tells of it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            for listing in Path(f"/proc/{media}/task").glob("*/children"):  # noqa: ASYNC240
+                for child in map(int, listing.read_text(encoding="ascii").split()):
+                    if child != besides and "numpy" in maps_of(child):
+                        return child
+            await asyncio.sleep(0.02)
+
+
+def maps_of(process: int) -> str:
+    """Read which files a process has in its memory; nothing of one that has just ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/maps").read_text(encoding="utf-8")
+    return ""
+
+
 def trunk(port: int, **changed: Any) -> Trunk:
     """Make a trunk to a peer on the loopback."""
     given: dict[str, Any] = {"caller_id": CallerId(LANDLINE), "server": Server(HERE, port)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from portevoix.audio.answering.heard import Beep, Busy, Cue, Decided, Decision, Fax, Heard, Ready, Sit, Verdict, Why
 from portevoix.audio.answering.signals import Signal

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Decision(StrEnum):
@@ -36,8 +37,7 @@ class Cue(StrEnum):
     END_OF_GREETING = "end_of_greeting"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True, tag=True, array_like=True):
     """Somebody, or something, has said a word; told at its end."""
 
     at_ms: int
@@ -45,8 +45,7 @@ class Word:
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True, tag=True, array_like=True):
     """It is known who answered, or known better.
 
     Args:
@@ -61,8 +60,7 @@ class Decided:
     is_final: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Beep:
+class Beep(Struct, frozen=True, tag=True, array_like=True):
     """A machine's beep, told once silence has followed it."""
 
     at_ms: int
@@ -71,8 +69,7 @@ class Beep:
     frequency_hz: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True, tag=True, array_like=True):
     """A message may begin.
 
     Args:
@@ -84,23 +81,20 @@ class Ready:
     is_again: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Struct, frozen=True, tag=True, array_like=True):
     """A busy or congestion tone: nobody is there any more. Nothing is told after it."""
 
     at_ms: int
     frequency_hz: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sit:
+class Sit(Struct, frozen=True, tag=True, array_like=True):
     """A special information tone: the network speaks, no machine of the callee's. Nothing is told after it."""
 
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fax:
+class Fax(Struct, frozen=True, tag=True, array_like=True):
     """A fax. Nothing is told after it."""
 
     at_ms: int
@@ -110,8 +104,7 @@ class Fax:
 Heard = Word | Decided | Beep | Ready | Busy | Sit | Fax
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, array_like=True):
     """What is known of a call's answer, in short: for its timeline.
 
     Args:
@@ -132,3 +125,7 @@ class Verdict:
     words: int
     beep_ms: int | None
     ready_ms: int | None
+
+
+NOTHING_YET = Verdict(None, None, 0.0, None, None, 0, 0, None, None)
+"""What is known of a call that has just been answered."""

@@ -21,7 +21,7 @@ from portevoix.carrier.asterisk.events import Event
 from portevoix.carrier.asterisk.sounds import Sounds
 from portevoix.carrier.asterisk.tap import Tap
 from portevoix.carrier.asterisk.terms import AsteriskTerms
-from portevoix.carrier.sip.answering import LONGEST_WAIT_MS, HangUp, Note, Plan, Play, Step, summary
+from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step, summary
 from portevoix.carrier.sip.ear import Ear, Listening
 from portevoix.carrier.sip.wire import Mode
 from portevoix.domain.call import Answerer, Outcome, Report, Trace
@@ -264,7 +264,7 @@ class Call:
 
     async def _listen(self) -> None:
         """Have the analyser hear the far end. Where that cannot be, no more will ever be heard."""
-        listening, put = self._means.ear.listen(self._heard, self._deaf)
+        listening, put = self._means.ear.listen(self._heard, self._deaf, self._plan.wait_ms)
         self._hearing = listening
         self._tap = Tap(self._ari, self._path.trunk.server, self.channel, self._limits, put)
         try:
@@ -273,7 +273,7 @@ class Call:
             self.note("no_tap", str(error))
             self._deaf()
         finally:
-            listening.is_over = True
+            listening.end()
 
     def _heard(self, heard: Sequence[Heard], at_ms: int) -> None:
         async def step() -> None:
@@ -282,7 +282,11 @@ class Call:
         self._steps.put_nowait(step)
 
     def _deaf(self) -> None:
-        self._heard((), LONGEST_WAIT_MS)
+        async def step() -> None:
+            await self._follow(self._plan.deaf())
+            await self._stop_listening()
+
+        self._steps.put_nowait(step)
 
     async def _stop_listening(self) -> None:
         if self._listening is not None:

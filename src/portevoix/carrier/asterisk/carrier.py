@@ -56,7 +56,7 @@ class AsteriskCarrier:
         on_health: OnHealth = lambda trunk, is_reachable: None,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        """What was counted since the start: ``faults``."""
+        """What the ear counted since the start: ``faults``, ``ear_restarts``, ``given_up``, ``unheard``."""
         self._name = name
         self._terms = terms
         self._clock = clock
@@ -88,7 +88,7 @@ class AsteriskCarrier:
             await asyncio.wait(waited)
         for known in links:
             await self._links.pop(known).ari.close()
-        self._ear.stop()
+        await asyncio.to_thread(self._ear.stop)
 
     @property
     def name(self) -> str:

@@ -92,11 +92,17 @@ class Plan:
         self._has_begun = False
         self._is_played = False
         self._is_over = False
+        self._is_deaf = False
 
     @property
     def listens(self) -> bool:
         """Whether what is said must be heard."""
-        return not self._is_over and (self._mode.deposits or not self._has_begun)
+        return not (self._is_over or self._is_deaf) and (self._mode.deposits or not self._has_begun)
+
+    @property
+    def wait_ms(self) -> int:
+        """How long after the answer something is done whatever was heard."""
+        return LONGEST_WAIT_MS if self._mode.deposits else FIRST_WORD_MS
 
     def answered(self) -> list[Step]:
         """The call was answered."""
@@ -105,7 +111,7 @@ class Plan:
         return []
 
     def hear(self, heard: Sequence[Heard], at_ms: int) -> list[Step]:
-        """Something was heard, or nothing for a while.
+        """Something was heard, or the time has come that ``wait_ms`` tells.
 
         Args:
             at_ms: since the answer.
@@ -115,6 +121,15 @@ class Plan:
             if not self._is_over:
                 steps += self._deposit(one) if self._mode.deposits else self._voice(one)
         return steps + self._waited(at_ms)
+
+    def deaf(self) -> list[Step]:
+        """No more will be heard: a message that plays goes on; one that waits for a word plays, for a beep never."""
+        self._is_deaf = True
+        if self._is_over or self._has_begun:
+            return [Note("deaf")]
+        if self._mode.deposits:
+            return self._hang_up(Outcome.UNREACHABLE, Note("deaf"))
+        return [Note("deaf"), *self._play(None)]
 
     def played(self) -> list[Step]:
         """The last sample has left."""
@@ -151,9 +166,9 @@ class Plan:
     def _waited(self, at_ms: int) -> list[Step]:
         if self._is_over or self._has_begun:
             return []
-        if not self._mode.deposits and at_ms >= FIRST_WORD_MS:
+        if not self._mode.deposits and at_ms >= self.wait_ms:
             return self._play(None)
-        if self._mode.deposits and at_ms >= LONGEST_WAIT_MS:
+        if self._mode.deposits and at_ms >= self.wait_ms:
             return self._hang_up(Outcome.UNREACHABLE, Note("no_beep"))
         return []
 

@@ -1,4 +1,4 @@
-"""The media process: sippy's loop, the wheel, the ear, and the line to the node. It does nothing else.
+"""The media process: sippy's loop, the wheel, and the lines to the node and to the ear. It does nothing else.
 
 Beside Python that is busy, frames leave late; so nothing of the node is imported here but values.
 """
@@ -108,6 +108,7 @@ class Process:
         self._line.tell(Ready(self._stack.port))
         self._count()
         self._stack.run()
+        self._ear.stop()
 
     def _listen(self) -> None:
         while (messages := self._line.read()) is not None:

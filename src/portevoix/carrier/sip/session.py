@@ -276,7 +276,8 @@ class Session:
         self._after("longest", self._begin.longest_s, self._cut)
         self._indialog.agreed(response)
         if self._plan.listens and self.stage is Stage.ANSWERED:
-            self._listening, self.stream.listener = self._means.ear.listen(self._heard, self._cut)
+            listening = self._means.ear.listen(self._heard, self._deaf, self._plan.wait_ms)
+            self._listening, self.stream.listener = listening
 
     def aim(self, media: Media) -> None:
         """Send media as the far end wants them from now on."""
@@ -313,6 +314,11 @@ class Session:
     def _heard(self, heard: Sequence[Heard], at_ms: int) -> None:
         if self.stage is Stage.ANSWERED:
             self._follow(self._plan.hear(heard, at_ms))
+
+    def _deaf(self) -> None:
+        if self.stage is Stage.ANSWERED:
+            self._stop_listening()
+            self._follow(self._plan.deaf())
 
     # -- the end
 
@@ -438,7 +444,7 @@ class Session:
 
     def _stop_listening(self) -> None:
         if self._listening is not None:
-            self._listening.is_over = True
+            self._listening.end()
         if self.stream is not None:
             self.stream.listener = None
 

@@ -134,7 +134,7 @@ class _Process:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             pass_fds=[line.fileno()],
-            env={"SIPLOG_BEND": "none", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # no secrets of ours
+            env={"SIPLOG_BEND": "none"},  # no secrets of ours
             start_new_session=True,
         )
 
@@ -204,7 +204,7 @@ class Supervisor:
         self, terms: SipTerms, clock: Callable[[], float], on_said: Callable[[Said], None] = lambda said: None
     ) -> None:
         self.counts: Counter[str] = Counter()
-        """What was counted since the start: ``strangers``, ``malformed``, ``stalls``, ``faults``, ``restarts``."""
+        """What was counted since the start: ``restarts``, and what ``wire.Counted`` lists."""
         self._terms = terms
         self._clock = clock
         self._on_said = on_said

@@ -22,7 +22,7 @@ class WireBroken(Exception):
     """The other end said something that is no message."""
 
 
-class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """One message."""
 
 
@@ -63,7 +63,7 @@ class Mode(msgspec.Struct, frozen=True, array_like=True):
     is_mailbox: bool = False
 
 
-class Setup(_Message, frozen=True, tag=True):
+class Setup(Message, frozen=True, tag=True):
     """First: how to begin.
 
     Args:
@@ -74,32 +74,32 @@ class Setup(_Message, frozen=True, tag=True):
     index: int
 
 
-class Sound(_Message, frozen=True, tag=True):
+class Sound(Message, frozen=True, tag=True):
     """What calls will play, once for all of them."""
 
     sha256: str
     alaw: bytes
 
 
-class Forget(_Message, frozen=True, tag=True):
+class Forget(Message, frozen=True, tag=True):
     """No call will play this any more."""
 
     sha256: str
 
 
-class Watch(_Message, frozen=True, tag=True):
+class Watch(Message, frozen=True, tag=True):
     """Answer this trunk, and keep it in sight."""
 
     peer: Peer
 
 
-class Unwatch(_Message, frozen=True, tag=True):
+class Unwatch(Message, frozen=True, tag=True):
     """Let go of a trunk."""
 
     trunk: int
 
 
-class Begin(_Message, frozen=True, tag=True):
+class Begin(Message, frozen=True, tag=True):
     """Make a call.
 
     Args:
@@ -123,33 +123,33 @@ class Begin(_Message, frozen=True, tag=True):
     longest_s: int
 
 
-class HangUp(_Message, frozen=True, tag=True):
+class HangUp(Message, frozen=True, tag=True):
     """End a call."""
 
     key: int
 
 
-class Ready(_Message, frozen=True, tag=True):
+class Ready(Message, frozen=True, tag=True):
     """The process has begun; tells its SIP port."""
 
     port: int
 
 
-class Rang(_Message, frozen=True, tag=True):
+class Rang(Message, frozen=True, tag=True):
     """A phone rings; seconds since 1970."""
 
     key: int
     at: float
 
 
-class Answered(_Message, frozen=True, tag=True):
+class Answered(Message, frozen=True, tag=True):
     """A call is answered; seconds since 1970."""
 
     key: int
     at: float
 
 
-class Ended(_Message, frozen=True, tag=True):
+class Ended(Message, frozen=True, tag=True):
     """A call has ended; moments are seconds since 1970.
 
     Args:
@@ -170,7 +170,7 @@ class Ended(_Message, frozen=True, tag=True):
     recorded: bytes = b""
 
 
-class Registration(_Message, frozen=True, tag=True):
+class Registration(Message, frozen=True, tag=True):
     """What came of a REGISTER: the response code, 0 for none at all."""
 
     trunk: int
@@ -179,7 +179,7 @@ class Registration(_Message, frozen=True, tag=True):
     expires_s: int
 
 
-class Health(_Message, frozen=True, tag=True):
+class Health(Message, frozen=True, tag=True):
     """What came of an OPTIONS: the response code, 0 for none at all; any response is a sign of life."""
 
     trunk: int
@@ -187,8 +187,11 @@ class Health(_Message, frozen=True, tag=True):
     round_trip_ms: float
 
 
-class Counted(_Message, frozen=True, tag=True):
-    """What was counted since the last time, by name: ``strangers``, ``malformed``, ``stalls``, ``faults``."""
+class Counted(Message, frozen=True, tag=True):
+    """What was counted since the last time, by name.
+
+    ``strangers``, ``malformed``, ``stalls``, ``faults``; and by the ear ``ear_restarts``, ``given_up``, ``unheard``.
+    """
 
     counts: dict[str, int]
 
@@ -201,7 +204,7 @@ _to_process: msgspec.msgpack.Decoder[ToProcess] = msgspec.msgpack.Decoder(ToProc
 _from_process: msgspec.msgpack.Decoder[FromProcess] = msgspec.msgpack.Decoder(FromProcess)
 
 
-def pack(message: ToProcess | FromProcess) -> bytes:
+def pack(message: Message) -> bytes:
     """Write a message with its length."""
     body = _encoder.encode(message)
     return LENGTH.pack(len(body)) + body
