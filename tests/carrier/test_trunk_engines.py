@@ -136,6 +136,85 @@ async def test_a_far_end_that_hangs_up_in_the_middle_was_answered(engine: Engine
     assert [one.what for one in report.trace if one.what != "rtp"] == ["far_end_hung_up"]
 
 
+async def test_early_media_is_noted_rings_and_is_no_answer(engine: Engine, tmp_path: Path) -> None:
+    told = Told()
+    async with engine.carrier() as carrier, tape() as far, sipp("early_media", tmp_path, media=far.port) as peer:
+        report = await carrier.call(engine.dial(peer.port, MESSAGE), told)
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    assert report.outcome is Outcome.ANSWERED
+    assert report.ringing_at is not None
+    assert report.answered_at is not None
+    (early,) = [one for one in report.trace if one.what == "early_media"]
+    assert early.at < report.answered_at
+    assert report.ringing_at < report.answered_at
+    assert MESSAGE in far.heard()  # from its beginning: nothing of it went into the early media
+
+
+async def test_a_call_on_hold_shows_it_and_its_message_waits(engine: Engine, tmp_path: Path) -> None:
+    message = random.Random(6).randbytes(FRAME_BYTES * 100)
+    async with engine.carrier() as carrier, tape() as far, sipp("hold", tmp_path, media=far.port) as peer:
+        report = await carrier.call(engine.dial(peer.port, message), Told())
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    assert [one.what for one in report.trace if one.what != "rtp"] == ["hold", "resumed", "played"]
+    heard = far.heard()
+    frames = {heard[place : place + FRAME_BYTES] for place in range(0, len(heard), FRAME_BYTES)}
+    kept = [place for place in range(0, len(message), FRAME_BYTES) if message[place : place + FRAME_BYTES] in frames]
+    assert len(kept) > 100 - 15  # the hold lasts for 15 frames, which a message that went on would lack
+
+
+async def test_an_answered_calls_media_are_counted_at_its_end(engine: Engine, tmp_path: Path) -> None:
+    async with engine.carrier() as carrier, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+        said = asyncio.create_task(speak(far, SILENCE))
+        report = await carrier.call(engine.dial(peer.port, MESSAGE), Told())
+        said.cancel()
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    last = report.trace[-1]
+    counted = dict(pair.split("=") for pair in last.detail.split())
+    assert last.what == "rtp"
+    assert int(counted["sent"]) >= len(far.heard()) // FRAME_BYTES >= 40
+    assert int(counted["received"]) > 0
+    assert {"lost", "jitter_ms"} < set(counted)
+
+
+@pytest.mark.parametrize("kind", [Kind.VOICE, Kind.DEPOSIT])
+async def test_what_the_far_end_says_first_is_kept_bit_by_bit_where_that_is_wanted(
+    engine: Engine, tmp_path: Path, kind: Kind
+) -> None:
+    spoken = random.Random(8).randbytes(FRAME_BYTES * 250)
+    message = random.Random(9).randbytes(FRAME_BYTES * 75)
+    async with (
+        engine.carrier(analyser=ANALYSER, record_s=1) as carrier,
+        tape() as far,
+        sipp("answer", tmp_path, media=far.port) as peer,
+    ):
+        speaking = asyncio.create_task(speak(far, spoken))
+        report = await carrier.call(engine.dial(peer.port, message, kind=kind), Told())
+        speaking.cancel()
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    assert [one.detail for one in report.trace if one.what == "recorded"] == ["ms=1000"]
+    assert len(report.recorded) == 8_000
+    # A far end that is slow under load leaves holes; what is there is what it said, frame by frame, in its order.
+    frames = [report.recorded[place : place + FRAME_BYTES] for place in range(0, 8_000, FRAME_BYTES)]
+    places = [spoken.index(frame) for frame in frames if frame != SILENCE[:FRAME_BYTES]]
+    assert len(places) >= 5
+    assert places == sorted(set(places))
+    assert {place % FRAME_BYTES for place in places} == {0}
+
+
+async def test_nothing_is_kept_where_that_is_not_wanted(engine: Engine, tmp_path: Path) -> None:
+    async with engine.carrier() as carrier, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+        said = asyncio.create_task(speak(far, SILENCE))
+        report = await carrier.call(engine.dial(peer.port, MESSAGE), Told())
+        said.cancel()
+        assert await peer.done() == ""
+    assert report.recorded == b""
+    assert "recorded" not in [one.what for one in report.trace]
+
+
 async def test_a_call_is_cut_when_its_hold_is_used_up(engine: Engine, tmp_path: Path) -> None:
     async with engine.carrier() as carrier, sipp("answer", tmp_path) as peer:
         report = await carrier.call(engine.dial(peer.port, LONG, longest_s=1), Told())

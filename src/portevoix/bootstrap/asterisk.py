@@ -26,7 +26,9 @@ def terms_of(settings: Settings) -> AsteriskTerms:
     from portevoix.carrier.asterisk.terms import AsteriskTerms
 
     here, _, there = (settings.asterisk_sounds or "").partition(":")
-    return AsteriskTerms(Path(here), PurePosixPath(there) if there else None, amd=settings.amd)
+    return AsteriskTerms(
+        Path(here), PurePosixPath(there) if there else None, amd=settings.amd, record_s=settings.record_calls_s
+    )
 
 
 def open_asterisk(settings: Settings, clock: Clock, on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:

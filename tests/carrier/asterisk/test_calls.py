@@ -94,7 +94,21 @@ async def test_a_deposit_that_cannot_be_heard_is_not_left_blindly(
         report = await carrier.call(pbx.dial(peer.port, speech(40), LANDLINE, kind=Kind.DEPOSIT), Told())
         assert await peer.done() == ""
     assert report.outcome is Outcome.UNREACHABLE
-    assert [one.what for one in report.trace] == ["no_tap", "no_beep", "answerer"]
+    assert [one.what for one in report.trace] == ["no_tap", "no_beep", "answerer", "rtp"]
+
+
+async def test_a_message_that_cannot_be_recorded_is_played_all_the_same(
+    pbx: Pbx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nowhere(server: Server) -> str:
+        raise OSError(f"no way to {server}")
+
+    monkeypatch.setattr("portevoix.carrier.asterisk.tap.own_address", nowhere)
+    async with pbx.carrier(record_s=1) as carrier, sipp("answer", tmp_path) as peer:
+        report = await carrier.call(pbx.dial(peer.port, speech(40)), Told())
+        assert await peer.done() == ""
+    assert (report.outcome, report.recorded) == (Outcome.ANSWERED, b"")
+    assert [one.what for one in report.trace] == ["no_tap", "played", "rtp"]
 
 
 async def test_a_check_tells_asterisks_version_and_how_the_endpoint_fares(pbx: Pbx) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from portevoix.bootstrap.asterisk import check_asterisk, terms_of
 from portevoix.bootstrap.trunks import makers_of
-from portevoix.carrier.asterisk import events
+from portevoix.carrier.asterisk import events, quality
 from portevoix.carrier.asterisk.call import endpoint_of
 from portevoix.carrier.asterisk.causes import outcome_of_end
 from portevoix.carrier.asterisk.sounds import FORGOTTEN_S, Sounds
@@ -61,7 +61,21 @@ def test_an_event_is_read_whatever_else_it_bears_and_one_that_lacks_much_too() -
         b'{"type":"PlaybackFinished","playback":{"id":"p-1","target_uri":"channel:c-1","state":"done"}}'
     )
     assert playback.channel_id == "c-1"
+    dialled = events.event.decode(b'{"type":"Dial","dialstatus":"PROGRESS","peer":{"id":"c-1","state":"Down"}}')
+    assert (dialled.channel_id, dialled.dialstatus) == ("c-1", "PROGRESS")
     assert events.event.decode(b'{"type":"DeviceStateChanged"}').channel_id is None
+
+
+def test_media_are_told_as_the_engine_of_our_own_tells_them() -> None:
+    told = "ssrc=20;themssrc=7;lp=47;rxjitter=0.020000;rxcount=513;txjitter=0.004250;txcount=602;rlp=7;rtt=0.000000"
+    assert quality.summary(told) == "sent=602 received=513 lost=47 jitter_ms=4.2 far_end_lost=7 far_end_jitter_ms=20.0"
+    silent = "ssrc=20;themssrc=0;lp=0;rxjitter=0.000000;rxcount=0;txjitter=0.000000;txcount=60;rlp=0;rtt=0.000000"
+    assert quality.summary(silent) == "sent=60 received=0 lost=0 jitter_ms=0.0"
+
+
+@pytest.mark.parametrize("told", ["", "lp", "ssrc=x;txcount=y", "txcount=60;rxcount=0"])
+def test_media_that_cannot_be_read_are_not_told(told: str) -> None:
+    assert quality.summary(told) == ""
 
 
 @pytest.mark.parametrize(
@@ -100,7 +114,9 @@ def test_what_a_process_has_left_is_taken_away_a_day_later_and_nothing_else(tmp_
     assert sorted(tmp_path.iterdir()) == [new, other]
 
 
-@pytest.mark.parametrize("changed", [{"sounds": Path("sounds")}, {"ring_timeout_s": 0}, {"tail_ms": -1}])
+@pytest.mark.parametrize(
+    "changed", [{"sounds": Path("sounds")}, {"ring_timeout_s": 0}, {"tail_ms": -1}, {"record_s": 31}]
+)
 def test_terms_that_cannot_be_are_refused(changed: Mapping[str, object]) -> None:
     with pytest.raises(AsteriskTermsInvalid):
         AsteriskTerms(**{"sounds": Path("/sounds"), **changed})  # type: ignore[arg-type]
@@ -113,6 +129,12 @@ def test_the_folder_of_sounds_is_read_as_we_see_it_and_as_asterisk_does() -> Non
     assert (other.sounds, other.there) == (Path("/srv/sounds"), PurePosixPath("/sounds"))
     with pytest.raises(InvalidValue, match="PORTEVOIX_ASTERISK_SOUNDS"):
         Settings.read({"PORTEVOIX_ASTERISK_SOUNDS": "sounds"})
+
+
+def test_what_is_kept_for_proof_is_the_operators_setting() -> None:
+    folder = {"PORTEVOIX_ASTERISK_SOUNDS": "/sounds"}
+    kept = [terms_of(Settings.read(folder, record_calls_s=seconds)).record_s for seconds in (0, 10)]
+    assert kept == [0, 10]
 
 
 def test_a_node_calls_through_asterisk_where_it_has_a_folder_of_sounds() -> None:
