@@ -6,9 +6,13 @@ What is particular to one is in ``sip/`` and ``asterisk/``.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +21,9 @@ import pytest
 from portevoix.carrier.asterisk.terms import AsteriskTerms
 from portevoix.carrier.sip.rtp import FRAME_BYTES, HEADER
 from portevoix.carrier.sip.terms import Answering
-from portevoix.domain.call import Answerer, Outcome
+from portevoix.domain.call import Answerer, Outcome, Report
 from portevoix.domain.campaign import Kind
-from portevoix.domain.dialling import Dial
+from portevoix.domain.dialling import Dial, Progress
 from portevoix.domain.number import Number
 from portevoix.ports import Carrier
 from tests.carrier.asterisk.pbx import Pbx, asterisk, needs_asterisk
@@ -32,6 +36,7 @@ pytestmark = needs_sipp
 
 ANALYSER = AsteriskTerms(Path("/")).analyser
 MESSAGE = random.Random(4).randbytes(FRAME_BYTES * 40)
+AT_ONCE = 200
 LONG = random.Random(5).randbytes(FRAME_BYTES * 500)
 
 
@@ -90,6 +95,49 @@ async def test_the_far_end_hears_the_stored_bytes_bit_by_bit(engine: Engine, tmp
         (report.ringing_at, None),
         (report.ringing_at, report.answered_at),
     ]
+
+
+@contextmanager
+def far_end(message: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the benchmarks' far end: a process that takes the media of many calls, each from a port of its own."""
+    command = [sys.executable, "-m", "bench.far_end", str(message)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def call_at_once(carrier: Carrier, dial: Dial, calls: int) -> list[Report]:
+    """Make calls at once, some beginning while others wait for these to be answered: SIPp takes no INVITE twice."""
+    beginning = asyncio.Semaphore(8)
+
+    def told(progress: Progress) -> None:
+        if progress.answered_at is not None:
+            beginning.release()
+
+    async def one() -> Report:
+        await beginning.acquire()
+        return await carrier.call(dial, told)
+
+    async with asyncio.timeout(PATIENCE_S):
+        return await asyncio.gather(*(one() for _ in range(calls)))
+
+
+async def test_of_two_hundred_calls_at_once_each_is_heard_bit_by_bit(engine: Engine, tmp_path: Path) -> None:
+    message = tmp_path / "message.alaw"
+    message.write_bytes(random.Random(10).randbytes(FRAME_BYTES * 250))
+    with far_end(message) as far:
+        assert far.stdout is not None
+        media = int(far.stdout.readline())
+        async with engine.carrier() as carrier, sipp("answer", tmp_path, calls=AT_ONCE, media=media) as peer:
+            reports = await call_at_once(carrier, engine.dial(peer.port, message.read_bytes()), AT_ONCE)
+            assert await peer.done() == ""
+            await engine.is_quiet()
+        found = json.loads(far.communicate()[0])
+    assert Counter(one.outcome for one in reports) == {Outcome.ANSWERED: AT_ONCE}
+    assert max(one.answered_at for one in reports if one.answered_at) < min(one.ended_at for one in reports)
+    assert {name: found[name] for name in ("calls", "exact", "lost")} == {"calls": AT_ONCE, "exact": AT_ONCE, "lost": 0}
 
 
 @pytest.mark.parametrize(

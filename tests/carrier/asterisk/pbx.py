@@ -134,7 +134,7 @@ def asterisk() -> Iterator[Pbx]:
 
 
 def _configure(pbx: Pbx) -> None:
-    first = 40_000 + free_udp_port() % 100 * 100
+    first = 40_000 + free_udp_port() % 40 * 500
     values = {
         "FOLDER": str(pbx.folder),
         "MODULES": "/" + str(next(ROOT.glob("usr/lib/*/asterisk/modules")).relative_to(ROOT)),
@@ -142,7 +142,7 @@ def _configure(pbx: Pbx) -> None:
         "SIP": str(free_udp_port()),
         "FAR": str(pbx.far),
         "RTP_FIRST": str(first),
-        "RTP_LAST": str(first + 99),
+        "RTP_LAST": str(first + 499),
     }
     for path in ETC.glob("*.conf"):
         text = path.read_text(encoding="utf-8")
