@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ import pytest
 from portevoix.bootstrap.asterisk import check_asterisk, terms_of
 from portevoix.bootstrap.trunks import makers_of
 from portevoix.carrier.asterisk import events, quality
+from portevoix.carrier.asterisk.ari import Ari, AriRefused, AriUnclear
 from portevoix.carrier.asterisk.call import endpoint_of
 from portevoix.carrier.asterisk.causes import outcome_of_end
 from portevoix.carrier.asterisk.sounds import FORGOTTEN_S, Sounds
@@ -19,7 +21,7 @@ from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Outcome
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.number import Number
-from portevoix.domain.trunk import DialTemplate, Engine, Server
+from portevoix.domain.trunk import Credentials, DialTemplate, Engine, Server
 from portevoix.domain.trunk import Path as Way
 from portevoix.settings import Settings
 from tests.parts import ManualClock, free_port
@@ -89,6 +91,33 @@ def test_media_that_cannot_be_read_are_not_told(told: str) -> None:
 def test_a_trunk_is_the_endpoint_of_its_name_where_the_route_says_nothing_else(template: str, endpoint: str) -> None:
     target = DialTemplate(template).target(Number.parse("06 39 98 01 00"))
     assert endpoint_of(Way(OVER, target, None)) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("status", "means"),
+    [
+        (404, AriRefused),
+        (500, AriRefused),  # Asterisk itself: it has made nothing
+        (503, AriRefused),
+        (502, AriUnclear),  # a proxy in front of it, which may have passed the request on
+        (504, AriUnclear),
+    ],
+)
+async def test_a_proxys_answer_leaves_open_what_has_happened_and_asterisks_does_not(
+    status: int, means: type[Exception]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        server = Server("127.0.0.1", listening.sockets[0].getsockname()[1])
+        ari = Ari(server, Credentials("portevoix", "s3cret"), 5)
+        with pytest.raises(means):
+            await ari.ask("POST", "channels")
+        await ari.close()
 
 
 def test_a_message_lies_there_as_long_as_a_call_plays_it(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import structlog
 
 from portevoix.audio.answering.heard import Heard
 from portevoix.carrier.asterisk import quality
@@ -31,6 +33,8 @@ from portevoix.domain.call import Answerer, Outcome, Report, Trace
 from portevoix.domain.dialling import Dial, Progress
 from portevoix.domain.trunk import Path
 from portevoix.ports import Clock
+
+log = structlog.get_logger(__name__)
 
 MARGIN_S = 60
 """After a call's longest time Asterisk ends it by itself, so long after: for when nobody is left to ask it to."""
@@ -285,11 +289,16 @@ class Call:
 
     async def _control(self, operation: str) -> None:
         if self._playback:
-            await self._ari.ask("POST", f"playbacks/{self._playback}/control", {"operation": operation})
+            await self._try("POST", f"playbacks/{self._playback}/control", {"operation": operation})
+
+    async def _try(self, method: str, path: str, parameters: Mapping[str, str] | None = None) -> None:
+        """Ask for something that a call can do without."""
+        with suppress(AriDown, AriUnclear, AriRefused):
+            await self._ari.ask(method, path, parameters)
 
     async def _silence(self) -> None:
         """Send silence until something is played: an open line is never mute, and a far end's NAT waits for us."""
-        await self._ari.ask("POST", channel_path(self.channel, "/silence"))
+        await self._try("POST", channel_path(self.channel, "/silence"))
 
     async def _play_ended(self, *, has_failed: bool) -> None:
         self._playback = ""
@@ -302,6 +311,7 @@ class Call:
 
     async def _unplayed(self) -> None:
         # As a trunk that takes no media of ours: another route may do better.
+        log.warning("asterisk_plays_nothing", sound=self._media)
         self._end(Outcome.CONGESTION, Note("not_played", "can Asterisk read the folder of sounds?"))
 
     def _heard(self, heard: Sequence[Heard], at_ms: int) -> None:
