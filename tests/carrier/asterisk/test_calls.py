@@ -14,10 +14,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from portevoix.bootstrap.asterisk import check_asterisk
+from portevoix.carrier.asterisk.sounds import Sounds
 from portevoix.carrier.asterisk.terms import AsteriskTerms
+from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Outcome
 from portevoix.domain.campaign import Kind
 from portevoix.domain.trunk import CallerId, Credentials, Server
+from portevoix.settings import Settings
 from tests.carrier.asterisk.pbx import Pbx, asterisk, needs_asterisk
 from tests.carrier.sip.trunk import LANDLINE, Told, free_udp_port, needs_sipp, sipp, tape
 from tests.parts import PATIENCE_S, free_port
@@ -116,11 +119,49 @@ async def test_a_message_that_cannot_be_recorded_is_played_all_the_same(
     assert [one.what for one in report.trace] == ["no_tap", "played", "rtp"]
 
 
-async def test_a_check_tells_asterisks_version_and_how_the_endpoint_fares(pbx: Pbx) -> None:
-    found = await check_asterisk(pbx.trunk())
+def sounds_of(pbx: Pbx, there: str = "sounds") -> Settings:
+    return Settings.read({"PORTEVOIX_ASTERISK_SOUNDS": f"{pbx.here / 'sounds'}:{pbx.folder / there}"})
+
+
+async def test_a_check_tells_asterisks_version_how_the_endpoint_fares_and_that_it_plays_to_us(pbx: Pbx) -> None:
+    found = await check_asterisk(sounds_of(pbx), pbx.trunk())
     assert found.asterisk is not None
     assert found.asterisk.split(".")[0].isdecimal()
     assert found.endpoint in ("online", "unknown")
+    assert found.sounds == "played"
+    assert list((pbx.here / "sounds").iterdir()) == []
+    await pbx.is_quiet()
+
+
+async def test_a_check_without_a_folder_of_sounds_plays_nothing(pbx: Pbx) -> None:
+    found = await check_asterisk(Settings.read({}), pbx.trunk())
+    assert (found.asterisk is not None, found.sounds) == (True, None)
+
+
+async def test_a_check_tells_that_asterisk_does_not_see_the_folder(pbx: Pbx) -> None:
+    assert (await check_asterisk(sounds_of(pbx, "elsewhere"), pbx.trunk())).sounds == "unread"
+    await pbx.is_quiet()
+
+
+async def test_a_check_tells_that_we_cannot_write_into_the_folder(pbx: Pbx, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings.read({"PORTEVOIX_ASTERISK_SOUNDS": str(tmp_path / "file" / "sounds")})
+    assert (await check_asterisk(settings, pbx.trunk())).sounds == "unwritable"
+
+
+async def test_a_check_tells_that_nothing_of_what_was_played_came_here(
+    pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay = Sounds.lay
+
+    def emptied(sounds: Sounds, audio: TelephoneAudio) -> str:
+        media = lay(sounds, audio)
+        for path in (pbx.here / "sounds").iterdir():
+            path.write_bytes(b"")
+        return media
+
+    monkeypatch.setattr(Sounds, "lay", emptied)
+    assert (await check_asterisk(sounds_of(pbx), pbx.trunk())).sounds == "unheard"
 
 
 # Asterisk away

@@ -175,6 +175,8 @@ def test_a_node_calls_through_asterisk_where_it_has_a_folder_of_sounds() -> None
 
 
 async def test_a_check_tells_that_no_asterisk_answers() -> None:
-    found = await check_asterisk(trunk_of(engine=Engine.ASTERISK, server=Server("127.0.0.1", free_port())), limit_s=0.3)
+    found = await check_asterisk(
+        Settings.read({}), trunk_of(engine=Engine.ASTERISK, server=Server("127.0.0.1", free_port())), limit_s=0.3
+    )
     assert (found.asterisk, found.endpoint) == ("", None)
     assert found.reason
