@@ -55,6 +55,15 @@ async def test_the_reason_of_a_refusal_is_not_seen_and_its_code_alone_counts(pbx
     assert [one.detail for one in report.trace] == ["code=503 q850=34"]
 
 
+@pytest.mark.parametrize("scenario", ["forwards", "redirects"])
+async def test_a_redirection_is_not_followed(pbx: Pbx, tmp_path: Path, scenario: str) -> None:
+    async with pbx.carrier() as carrier, sipp(scenario, tmp_path) as peer:
+        report = await carrier.call(pbx.dial(peer.port), Told())
+        await pbx.is_quiet()
+        assert peer.messages().count("INVITE sip:") == 1
+    assert (report.outcome, report.cause) == (Outcome.CONGESTION, 302)
+
+
 async def test_a_trunk_is_the_endpoint_of_its_name_and_its_digest_is_asterisks_affair(pbx: Pbx, tmp_path: Path) -> None:
     async with pbx.carrier() as carrier, sipp("auth", tmp_path, port=pbx.far) as peer:
         report = await carrier.call(pbx.dial(pbx.far, template="*88{national}; X-Deposit: yes"), Told())
