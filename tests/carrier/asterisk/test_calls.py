@@ -74,6 +74,17 @@ async def test_a_trunk_is_the_endpoint_of_its_name_and_its_digest_is_asterisks_a
     assert "P-Asserted-Identity: <sip:+33199000100@" in invite
 
 
+async def test_a_call_by_way_of_the_dialplan_is_one_call(pbx: Pbx, tmp_path: Path) -> None:
+    message = speech(40)
+    async with pbx.carrier() as carrier, tape() as far, sipp("answer", tmp_path, media=far.port, port=pbx.far) as peer:
+        report = await carrier.call(pbx.dial(0, message, template="Local/{national}@through"), Told())
+        assert await peer.done() == ""
+        assert peer.messages().count("INVITE sip:") == 1
+        await pbx.is_quiet()
+    assert message in far.heard()
+    assert (report.outcome, [one.what for one in report.trace]) == (Outcome.ANSWERED, ["played"])
+
+
 async def test_a_trunk_without_a_caller_calls_anonymously(pbx: Pbx, tmp_path: Path) -> None:
     async with pbx.carrier() as carrier, sipp("busy", tmp_path) as peer:
         await carrier.call(pbx.dial(peer.port, over=pbx.trunk(caller_id=CallerId())), Told())
