@@ -6,9 +6,13 @@ What is particular to one is in ``sip/`` and ``asterisk/``.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +21,9 @@ import pytest
 from portevoix.carrier.asterisk.terms import AsteriskTerms
 from portevoix.carrier.sip.rtp import FRAME_BYTES, HEADER
 from portevoix.carrier.sip.terms import Answering
-from portevoix.domain.call import Answerer, Outcome
+from portevoix.domain.call import Answerer, Outcome, Report
 from portevoix.domain.campaign import Kind
-from portevoix.domain.dialling import Dial
+from portevoix.domain.dialling import Dial, Progress
 from portevoix.domain.number import Number
 from portevoix.ports import Carrier
 from tests.carrier.asterisk.pbx import Pbx, asterisk, needs_asterisk
@@ -32,6 +36,7 @@ pytestmark = needs_sipp
 
 ANALYSER = AsteriskTerms(Path("/")).analyser
 MESSAGE = random.Random(4).randbytes(FRAME_BYTES * 40)
+AT_ONCE = 200
 LONG = random.Random(5).randbytes(FRAME_BYTES * 500)
 
 
@@ -92,6 +97,49 @@ async def test_the_far_end_hears_the_stored_bytes_bit_by_bit(engine: Engine, tmp
     ]
 
 
+@contextmanager
+def far_end(message: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the benchmarks' far end: a process that takes the media of many calls, each from a port of its own."""
+    command = [sys.executable, "-m", "bench.far_end", str(message)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def call_at_once(carrier: Carrier, dial: Dial, calls: int) -> list[Report]:
+    """Make calls at once, some beginning while others wait for these to be answered: SIPp takes no INVITE twice."""
+    beginning = asyncio.Semaphore(8)
+
+    def told(progress: Progress) -> None:
+        if progress.answered_at is not None:
+            beginning.release()
+
+    async def one() -> Report:
+        await beginning.acquire()
+        return await carrier.call(dial, told)
+
+    async with asyncio.timeout(PATIENCE_S):
+        return await asyncio.gather(*(one() for _ in range(calls)))
+
+
+async def test_of_two_hundred_calls_at_once_each_is_heard_bit_by_bit(engine: Engine, tmp_path: Path) -> None:
+    message = tmp_path / "message.alaw"
+    message.write_bytes(random.Random(10).randbytes(FRAME_BYTES * 250))
+    with far_end(message) as far:
+        assert far.stdout is not None
+        media = int(far.stdout.readline())
+        async with engine.carrier() as carrier, sipp("answer", tmp_path, calls=AT_ONCE, media=media) as peer:
+            reports = await call_at_once(carrier, engine.dial(peer.port, message.read_bytes()), AT_ONCE)
+            assert await peer.done() == ""
+            await engine.is_quiet()
+        found = json.loads(far.communicate()[0])
+    assert Counter(one.outcome for one in reports) == {Outcome.ANSWERED: AT_ONCE}
+    assert max(one.answered_at for one in reports if one.answered_at) < min(one.ended_at for one in reports)
+    assert {name: found[name] for name in ("calls", "exact", "lost")} == {"calls": AT_ONCE, "exact": AT_ONCE, "lost": 0}
+
+
 @pytest.mark.parametrize(
     ("scenario", "outcome", "cause"),
     [
@@ -134,6 +182,85 @@ async def test_a_far_end_that_hangs_up_in_the_middle_was_answered(engine: Engine
         assert await peer.done() == ""
     assert report.outcome is Outcome.ANSWERED
     assert [one.what for one in report.trace if one.what != "rtp"] == ["far_end_hung_up"]
+
+
+async def test_early_media_is_noted_rings_and_is_no_answer(engine: Engine, tmp_path: Path) -> None:
+    told = Told()
+    async with engine.carrier() as carrier, tape() as far, sipp("early_media", tmp_path, media=far.port) as peer:
+        report = await carrier.call(engine.dial(peer.port, MESSAGE), told)
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    assert report.outcome is Outcome.ANSWERED
+    assert report.ringing_at is not None
+    assert report.answered_at is not None
+    (early,) = [one for one in report.trace if one.what == "early_media"]
+    assert early.at < report.answered_at
+    assert report.ringing_at < report.answered_at
+    assert MESSAGE in far.heard()  # from its beginning: nothing of it went into the early media
+
+
+async def test_a_call_on_hold_shows_it_and_its_message_waits(engine: Engine, tmp_path: Path) -> None:
+    message = random.Random(6).randbytes(FRAME_BYTES * 100)
+    async with engine.carrier() as carrier, tape() as far, sipp("hold", tmp_path, media=far.port) as peer:
+        report = await carrier.call(engine.dial(peer.port, message), Told())
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    assert [one.what for one in report.trace if one.what != "rtp"] == ["hold", "resumed", "played"]
+    heard = far.heard()
+    frames = {heard[place : place + FRAME_BYTES] for place in range(0, len(heard), FRAME_BYTES)}
+    kept = [place for place in range(0, len(message), FRAME_BYTES) if message[place : place + FRAME_BYTES] in frames]
+    assert len(kept) > 100 - 15  # the hold lasts for 15 frames, which a message that went on would lack
+
+
+async def test_an_answered_calls_media_are_counted_at_its_end(engine: Engine, tmp_path: Path) -> None:
+    async with engine.carrier() as carrier, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+        said = asyncio.create_task(speak(far, SILENCE))
+        report = await carrier.call(engine.dial(peer.port, MESSAGE), Told())
+        said.cancel()
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    last = report.trace[-1]
+    counted = dict(pair.split("=") for pair in last.detail.split())
+    assert last.what == "rtp"
+    assert int(counted["sent"]) >= len(far.heard()) // FRAME_BYTES >= 40
+    assert int(counted["received"]) > 0
+    assert {"lost", "jitter_ms"} < set(counted)
+
+
+@pytest.mark.parametrize("kind", [Kind.VOICE, Kind.DEPOSIT])
+async def test_what_the_far_end_says_first_is_kept_bit_by_bit_where_that_is_wanted(
+    engine: Engine, tmp_path: Path, kind: Kind
+) -> None:
+    spoken = random.Random(8).randbytes(FRAME_BYTES * 250)
+    message = random.Random(9).randbytes(FRAME_BYTES * 75)
+    async with (
+        engine.carrier(analyser=ANALYSER, record_s=1) as carrier,
+        tape() as far,
+        sipp("answer", tmp_path, media=far.port) as peer,
+    ):
+        speaking = asyncio.create_task(speak(far, spoken))
+        report = await carrier.call(engine.dial(peer.port, message, kind=kind), Told())
+        speaking.cancel()
+        assert await peer.done() == ""
+        await engine.is_quiet()
+    assert [one.detail for one in report.trace if one.what == "recorded"] == ["ms=1000"]
+    assert len(report.recorded) == 8_000
+    # A far end that is slow under load leaves holes; what is there is what it said, frame by frame, in its order.
+    frames = [report.recorded[place : place + FRAME_BYTES] for place in range(0, 8_000, FRAME_BYTES)]
+    places = [spoken.index(frame) for frame in frames if frame != SILENCE[:FRAME_BYTES]]
+    assert len(places) >= 5
+    assert places == sorted(set(places))
+    assert {place % FRAME_BYTES for place in places} == {0}
+
+
+async def test_nothing_is_kept_where_that_is_not_wanted(engine: Engine, tmp_path: Path) -> None:
+    async with engine.carrier() as carrier, tape() as far, sipp("answer", tmp_path, media=far.port) as peer:
+        said = asyncio.create_task(speak(far, SILENCE))
+        report = await carrier.call(engine.dial(peer.port, MESSAGE), Told())
+        said.cancel()
+        assert await peer.done() == ""
+    assert report.recorded == b""
+    assert "recorded" not in [one.what for one in report.trace]
 
 
 async def test_a_call_is_cut_when_its_hold_is_used_up(engine: Engine, tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ def terms_of(settings: Settings) -> AsteriskTerms:
     from portevoix.carrier.asterisk.terms import AsteriskTerms
 
     here, _, there = (settings.asterisk_sounds or "").partition(":")
-    return AsteriskTerms(Path(here), PurePosixPath(there) if there else None, amd=settings.amd)
+    return AsteriskTerms(
+        Path(here), PurePosixPath(there) if there else None, amd=settings.amd, record_s=settings.record_calls_s
+    )
 
 
 def open_asterisk(settings: Settings, clock: Clock, on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
@@ -37,21 +39,28 @@ def open_asterisk(settings: Settings, clock: Clock, on_health: OnHealth) -> Abst
     return AsteriskCarrier(terms_of(settings), clock, on_health=on_health)
 
 
-async def check_asterisk(trunk: Trunk, limit_s: float = CHECK_S) -> Checked:
-    """Ask a trunk's Asterisk for its version, and how the endpoint of the trunk's name fares.
+async def check_asterisk(settings: Settings, trunk: Trunk, limit_s: float = CHECK_S) -> Checked:
+    """Ask a trunk's Asterisk for its version, how the endpoint of the trunk's name fares, and to play something to us.
 
     Args:
+        settings: name the folder of sounds.
         limit_s: how long to wait for each answer.
     """
     from portevoix.carrier.asterisk.ari import Ari, AriDown, AriRefused, AriUnclear
     from portevoix.carrier.asterisk.carrier import asterisk_version, endpoint_state
+    from portevoix.carrier.asterisk.sounds import Sounds
+    from portevoix.carrier.asterisk.trial import try_sounds
 
     assert trunk.credentials is not None
     ari = Ari(trunk.server, trunk.credentials, limit_s)
     keeper = asyncio.create_task(ari.run())
     try:
         await ari.ready()  # events too: a user that may not have them could make no call
-        return Checked(is_found=True, asterisk=await asterisk_version(ari), endpoint=await endpoint_state(ari, trunk))
+        version, endpoint, sounds = await asterisk_version(ari), await endpoint_state(ari, trunk), None
+        if settings.asterisk_sounds is not None:
+            terms = terms_of(settings)
+            sounds = await try_sounds(ari, trunk.server, Sounds(terms.sounds, terms.there))
+        return Checked(is_found=True, asterisk=version, endpoint=endpoint, sounds=sounds)
     except (AriDown, AriRefused, AriUnclear, msgspec.DecodeError) as error:
         return Checked(is_found=True, asterisk="", reason=str(error))
     finally:

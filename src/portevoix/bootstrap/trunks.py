@@ -224,6 +224,8 @@ class Checked:
         reason: what that says in words; or why Asterisk does not answer.
         asterisk: the version that answers, empty for none; ``None`` for a trunk of the SIP engine.
         endpoint: how Asterisk's endpoint of the trunk's name fares: ``online``, ``offline``, ``unknown``, ``missing``.
+        sounds: whether Asterisk can play what we lay for it: ``played``, ``unwritable``, ``no_channel``, ``unread``,
+            ``unheard``; ``None`` where no folder is set.
     """
 
     is_found: bool
@@ -233,6 +235,7 @@ class Checked:
     reason: str | None = None
     asterisk: str | None = None
     endpoint: str | None = None
+    sounds: str | None = None
 
 
 async def check_trunk(settings: Settings, clock: Clock, trunk: Trunk, limit_s: float = CHECK_S) -> Checked:

@@ -33,6 +33,13 @@ from portevoix.settings import Settings
 #: Where a password is read that is to be in no list of processes, and in no history of a shell.
 PASSWORD = "PORTEVOIX_TRUNK_PASSWORD"  # noqa: S105 - the name of the variable
 
+_UNPLAYED = {
+    "unwritable": "we cannot write into the folder of PORTEVOIX_ASTERISK_SOUNDS",
+    "no_channel": "Asterisk makes no channel of RTP towards us, so deposits cannot listen: is chan_rtp loaded?",
+    "unread": "Asterisk cannot play what we lay: does it see the folder of sounds, by the name in the setting?",
+    "unheard": "Asterisk's RTP does not reach us, so deposits hear nothing: is a firewall between?",
+}
+
 _COLUMNS = ("trunk", "engine", "server", "username", "registers", "caller_id", "calls_max", "cps", "under_way", "state")
 
 
@@ -160,7 +167,7 @@ async def check(house: House, name: str, as_json: bool) -> None:
 async def _ask(trunk: Trunk) -> Checked:
     try:
         if trunk.engine is Engine.ASTERISK:
-            return await check_asterisk(trunk)
+            return await check_asterisk(Settings.read(os.environ), trunk)
         return await check_trunk(Settings.read(os.environ), SystemClock(), trunk)
     except OSError:
         return Checked(is_found=False)
@@ -175,6 +182,8 @@ def _faults(answered: Checked) -> list[str]:
         said.append(f"its Asterisk does not answer: {answered.reason}")
     if answered.endpoint == "offline":
         said.append("Asterisk holds the endpoint of its name for offline")
+    if answered.sounds in _UNPLAYED:
+        said.append(_UNPLAYED[answered.sounds])
     if answered.options == 0:
         said.append("it does not answer: is that its address, does its firewall know us, does ours let UDP through?")
     if answered.registration == 0:
@@ -192,6 +201,12 @@ def _answers(answered: Checked) -> list[str]:
         said.append(f"Asterisk {answered.asterisk} answers; its endpoint of that name is {answered.endpoint}")
     if answered.endpoint == "missing":
         said.append("Asterisk has no PJSIP endpoint of its name: its routes need a --dial TECHNOLOGY/RESOURCE each")
+    if answered.endpoint == "unknown":
+        said.append("Asterisk does not ask it for a sign of life: set qualify_frequency in its aor")
+    if answered.sounds == "played":
+        said.append("Asterisk has played a file that we laid, and its audio has come back to us")
+    if answered.asterisk:
+        said.append("whether Asterisk is registered there ARI does not tell: asterisk -rx 'pjsip show registrations'")
     if answered.registration is not None and 200 <= answered.registration < 300:
         said.append("it knows where we are")
     return said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portevoix.carrier.asterisk import call, carrier
+from portevoix.carrier.asterisk import call, carrier, hearing
 from portevoix.domain.number import Number
 from portevoix.domain.trunk import DialTemplate, Engine
 from portevoix.domain.trunk import Path as Way
@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "how-to" / "use-asterisk.md").read_text(encoding="utf-8"
 DIALLED = re.findall(r"^\| `([^`]*\{[^`]*)` \| `(\w+/[^`]*)`", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("module", [call, carrier], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [call, carrier, hearing], ids=lambda module: module.__name__)
 def test_every_word_of_a_timeline_is_in_the_guide(module: object) -> None:
     text = Path(str(module.__file__)).read_text(encoding="utf-8")
     words = re.findall(r'(?:Note\(|\.note\(|what = )"(\w+)"', text) + re.findall(r'else "(\w+)"\n', text)

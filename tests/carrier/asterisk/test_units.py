@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,8 @@ import pytest
 
 from portevoix.bootstrap.asterisk import check_asterisk, terms_of
 from portevoix.bootstrap.trunks import makers_of
-from portevoix.carrier.asterisk import events
+from portevoix.carrier.asterisk import events, quality
+from portevoix.carrier.asterisk.ari import Ari, AriRefused, AriUnclear
 from portevoix.carrier.asterisk.call import endpoint_of
 from portevoix.carrier.asterisk.causes import outcome_of_end
 from portevoix.carrier.asterisk.sounds import FORGOTTEN_S, Sounds
@@ -19,7 +21,7 @@ from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Outcome
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.number import Number
-from portevoix.domain.trunk import DialTemplate, Engine, Server
+from portevoix.domain.trunk import Credentials, DialTemplate, Engine, Server
 from portevoix.domain.trunk import Path as Way
 from portevoix.settings import Settings
 from tests.parts import ManualClock, free_port
@@ -61,7 +63,21 @@ def test_an_event_is_read_whatever_else_it_bears_and_one_that_lacks_much_too() -
         b'{"type":"PlaybackFinished","playback":{"id":"p-1","target_uri":"channel:c-1","state":"done"}}'
     )
     assert playback.channel_id == "c-1"
+    dialled = events.event.decode(b'{"type":"Dial","dialstatus":"PROGRESS","peer":{"id":"c-1","state":"Down"}}')
+    assert (dialled.channel_id, dialled.dialstatus) == ("c-1", "PROGRESS")
     assert events.event.decode(b'{"type":"DeviceStateChanged"}').channel_id is None
+
+
+def test_media_are_told_as_the_engine_of_our_own_tells_them() -> None:
+    told = "ssrc=20;themssrc=7;lp=47;rxjitter=0.020000;rxcount=513;txjitter=0.004250;txcount=602;rlp=7;rtt=0.000000"
+    assert quality.summary(told) == "sent=602 received=513 lost=47 jitter_ms=4.2 far_end_lost=7 far_end_jitter_ms=20.0"
+    silent = "ssrc=20;themssrc=0;lp=0;rxjitter=0.000000;rxcount=0;txjitter=0.000000;txcount=60;rlp=0;rtt=0.000000"
+    assert quality.summary(silent) == "sent=60 received=0 lost=0 jitter_ms=0.0"
+
+
+@pytest.mark.parametrize("told", ["", "lp", "ssrc=x;txcount=y", "txcount=60;rxcount=0"])
+def test_media_that_cannot_be_read_are_not_told(told: str) -> None:
+    assert quality.summary(told) == ""
 
 
 @pytest.mark.parametrize(
@@ -75,6 +91,33 @@ def test_an_event_is_read_whatever_else_it_bears_and_one_that_lacks_much_too() -
 def test_a_trunk_is_the_endpoint_of_its_name_where_the_route_says_nothing_else(template: str, endpoint: str) -> None:
     target = DialTemplate(template).target(Number.parse("06 39 98 01 00"))
     assert endpoint_of(Way(OVER, target, None)) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("status", "means"),
+    [
+        (404, AriRefused),
+        (500, AriRefused),  # Asterisk itself: it has made nothing
+        (503, AriRefused),
+        (502, AriUnclear),  # a proxy in front of it, which may have passed the request on
+        (504, AriUnclear),
+    ],
+)
+async def test_a_proxys_answer_leaves_open_what_has_happened_and_asterisks_does_not(
+    status: int, means: type[Exception]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        server = Server("127.0.0.1", listening.sockets[0].getsockname()[1])
+        ari = Ari(server, Credentials("portevoix", "s3cret"), 5)
+        with pytest.raises(means):
+            await ari.ask("POST", "channels")
+        await ari.close()
 
 
 def test_a_message_lies_there_as_long_as_a_call_plays_it(tmp_path: Path) -> None:
@@ -100,7 +143,9 @@ def test_what_a_process_has_left_is_taken_away_a_day_later_and_nothing_else(tmp_
     assert sorted(tmp_path.iterdir()) == [new, other]
 
 
-@pytest.mark.parametrize("changed", [{"sounds": Path("sounds")}, {"ring_timeout_s": 0}, {"tail_ms": -1}])
+@pytest.mark.parametrize(
+    "changed", [{"sounds": Path("sounds")}, {"ring_timeout_s": 0}, {"tail_ms": -1}, {"record_s": 31}]
+)
 def test_terms_that_cannot_be_are_refused(changed: Mapping[str, object]) -> None:
     with pytest.raises(AsteriskTermsInvalid):
         AsteriskTerms(**{"sounds": Path("/sounds"), **changed})  # type: ignore[arg-type]
@@ -115,6 +160,12 @@ def test_the_folder_of_sounds_is_read_as_we_see_it_and_as_asterisk_does() -> Non
         Settings.read({"PORTEVOIX_ASTERISK_SOUNDS": "sounds"})
 
 
+def test_what_is_kept_for_proof_is_the_operators_setting() -> None:
+    folder = {"PORTEVOIX_ASTERISK_SOUNDS": "/sounds"}
+    kept = [terms_of(Settings.read(folder, record_calls_s=seconds)).record_s for seconds in (0, 10)]
+    assert kept == [0, 10]
+
+
 def test_a_node_calls_through_asterisk_where_it_has_a_folder_of_sounds() -> None:
     made = [
         set(makers_of(Settings.read(environment), ManualClock(), lambda counts: None))
@@ -124,6 +175,8 @@ def test_a_node_calls_through_asterisk_where_it_has_a_folder_of_sounds() -> None
 
 
 async def test_a_check_tells_that_no_asterisk_answers() -> None:
-    found = await check_asterisk(trunk_of(engine=Engine.ASTERISK, server=Server("127.0.0.1", free_port())), limit_s=0.3)
+    found = await check_asterisk(
+        Settings.read({}), trunk_of(engine=Engine.ASTERISK, server=Server("127.0.0.1", free_port())), limit_s=0.3
+    )
     assert (found.asterisk, found.endpoint) == ("", None)
     assert found.reason

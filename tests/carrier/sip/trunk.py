@@ -189,8 +189,8 @@ def _is_taken(port: int) -> bool:
 
 def terms(**changed: Any) -> SipTerms:
     """Set up one process on the loopback, on any port."""
-    first = 20_000 + free_udp_port() % 200 * 200
-    given = {"bind": HERE, "port": 0, "processes": 1, "analyser": "", "rtp_ports": (first, first + 199), "tail_ms": 60}
+    first = 20_000 + free_udp_port() % 40 * 500
+    given = {"bind": HERE, "port": 0, "processes": 1, "analyser": "", "rtp_ports": (first, first + 499), "tail_ms": 60}
     return SipTerms(**{**given, **changed})
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 from urllib.parse import quote
 
@@ -24,6 +25,10 @@ KEPT_S = 5.0
 """How long an idle connection is kept: Asterisk shuts it after 15 s, and a request must not meet that."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
+TIDY_EVERY_S = 5.0
+"""How long what could not be removed is left before it is tried again."""
+GATEWAY = (502, 504)
+"""What a proxy in front of Asterisk says that has passed a request on, and has no answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +91,7 @@ class Ari:
         self._up = asyncio.Event()
         self._listeners: dict[str, Listener] = {}
         self._leftovers: set[str] = set()
+        self._untidy = asyncio.Event()
         self._client = httpx2.AsyncClient(
             base_url=f"http://{server}/ari/",
             auth=(credentials.username, credentials.password),
@@ -156,19 +162,37 @@ class Ari:
         self._up.set()
         self._on_change(True)
         log.info("asterisk_ready", server=str(self._server), app=self.app)
-        leftovers, self._leftovers = self._leftovers, set()
-        async with asyncio.TaskGroup() as group:
-            for path in leftovers:
-                group.create_task(self.remove(path))
-        async for message in socket:
-            try:
-                event = events.event.decode(message)
-            except msgspec.DecodeError as error:
-                log.warning("asterisk_unread", error=str(error))
-                continue
-            listener = self._listeners.get(event.channel_id or "")
-            if listener is not None:
-                listener.take(event)
+        tidying = asyncio.create_task(self._tidy())
+        try:
+            async for message in socket:
+                try:
+                    event = events.event.decode(message)
+                except msgspec.DecodeError as error:
+                    log.warning("asterisk_unread", error=str(error))
+                    continue
+                self._pass_on(event)
+        finally:
+            tidying.cancel()
+            await asyncio.wait({tidying})
+
+    def _pass_on(self, event: Event) -> None:
+        channel = event.channel_id or ""
+        listener = self._listeners.get(channel)
+        if listener is not None:
+            listener.take(event)
+        elif channel and event.begins:  # its request came late, when its call was given up
+            log.warning("asterisk_stray", channel=channel)
+            self._leftovers.add(channel_path(channel))
+            self._untidy.set()
+
+    async def _tidy(self) -> None:
+        """Remove what could not be removed before, until cancelled."""
+        while True:
+            await asyncio.gather(*map(self.remove, self._leftovers))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TIDY_EVERY_S):
+                    await self._untidy.wait()
+            self._untidy.clear()
 
     def _lose(self) -> None:
         """Take note that what happens to channels is not told any more."""
@@ -197,19 +221,27 @@ class Ari:
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise AriDown(f"{type(error).__name__}: {error}") from error
         except httpx2.HTTPError as error:
+            log.warning("asterisk_unclear", method=method, path=path, error=f"{type(error).__name__}: {error}")
             raise AriUnclear(f"{type(error).__name__}: {error}") from error
+        if answer.is_server_error:
+            log.warning("asterisk_failed", method=method, path=path, status=answer.status_code)
+        if answer.status_code in GATEWAY:
+            raise AriUnclear(f"{answer.status_code} {_reason(answer.content)}")
         if not answer.is_success:
             raise AriRefused(answer.status_code, _reason(answer.content))
         return answer.content
 
     async def remove(self, path: str) -> None:
-        """Remove a channel or a bridge, now or as soon as Asterisk is there again; well where there is none."""
+        """Remove a channel or a bridge, now or as soon as Asterisk can be asked again; well where there is none."""
+        self._leftovers.add(path)
         try:
             await self.ask("DELETE", path)
-        except AriRefused:
-            return
+        except AriRefused as error:
+            if error.status >= 500:
+                return
         except (AriDown, AriUnclear):
-            self._leftovers.add(path)
+            return
+        self._leftovers.discard(path)
 
 
 def channel_path(channel: str, what: str = "") -> str:

@@ -9,31 +9,40 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from portevoix.audio.answering.heard import Heard
+from portevoix.carrier.asterisk import quality
 from portevoix.carrier.asterisk.ari import Ari, AriDown, AriRefused, AriUnclear, channel_path
 from portevoix.carrier.asterisk.causes import outcome_of_end
 from portevoix.carrier.asterisk.events import Event
+from portevoix.carrier.asterisk.hearing import Hearing
 from portevoix.carrier.asterisk.sounds import Sounds
 from portevoix.carrier.asterisk.tap import Tap
 from portevoix.carrier.asterisk.terms import AsteriskTerms
-from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step, summary
-from portevoix.carrier.sip.ear import Ear, Listening
+from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step
+from portevoix.carrier.sip.ear import Ear
 from portevoix.carrier.sip.wire import Mode
 from portevoix.domain.call import Answerer, Outcome, Report, Trace
 from portevoix.domain.dialling import Dial, Progress
 from portevoix.domain.trunk import Path
 from portevoix.ports import Clock
 
+log = structlog.get_logger(__name__)
+
 MARGIN_S = 60
 """After a call's longest time Asterisk ends it by itself, so long after: for when nobody is left to ask it to."""
 GONE = 404
 UNPLAYED_S = 1.0
 """A message that is not played was cut off by the far end, which is told just after; or it could not be played."""
+FAREWELL_S = 1.0
+"""How long a call that was answered waits for what Asterisk tells of its media when the channel goes."""
 MOST_TRACE = 64
 
 
@@ -76,14 +85,17 @@ class Call:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._report: Report | None = None
         self._is_gone = False
+        self._over = asyncio.Event()  # nothing more will be told
         longest_s = math.ceil(means.terms.ring_timeout_s) + dial.longest_s + MARGIN_S
         self._limits = {"TIMEOUT(absolute)": str(longest_s)}
         self._media = ""
         self._playback = ""
         self._playbacks = 0
-        self._tap: Tap | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._hearing: Listening | None = None
+        self._is_held = False
+        tap = Tap(means.ari, path.trunk.server, self.channel, self._limits)
+        self._hearing = Hearing(tap, means.ear, means.terms.record_s, self._heard, self._deaf, means.spawn)
+        self._has_early_media = False
+        self._rtp = ""
         self._rang_at: datetime | None = None
         self._answered_at: datetime | None = None
         self._keys = ""
@@ -103,11 +115,14 @@ class Call:
             while self._report is None:
                 step = await self._steps.get()
                 await self._safely(step)
-            return self._report
         finally:
             for timer in self._timers.values():
                 timer.cancel()
             self._means.spawn(self._clear(originating))
+        await self._farewell()
+        if self._rtp:
+            self.note("rtp", self._rtp)
+        return replace(self._report, trace=tuple(self._trace))
 
     async def _safely(self, step: Callable[[], Awaitable[None]]) -> None:
         """Take a step; a channel that is gone meanwhile tells its end itself."""
@@ -122,11 +137,19 @@ class Call:
     async def _clear(self, originating: asyncio.Task[object]) -> None:
         """Leave nothing behind at Asterisk, nor in the folder of sounds."""
         await asyncio.wait({originating})
-        self._ari.drop(self.channel)
         if not self._is_gone:
             await self._ari.remove(channel_path(self.channel))
-        await self._stop_listening()
+        await self._hearing.close()
+        await self._farewell()
+        self._ari.drop(self.channel)
         self._means.sounds.forget(self._dial.audio)
+
+    async def _farewell(self) -> None:
+        """Wait a little for the channel's end, if what is told with it matters."""
+        if self._answered_at is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._over.wait()
 
     # -- the way to the answer
 
@@ -159,6 +182,11 @@ class Call:
 
     def take(self, event: Event) -> None:
         """Something has happened to the channel."""
+        if event.variable == quality.VARIABLE:
+            self._rtp = quality.summary(event.value)
+        elif event.type == "ChannelDestroyed":
+            self._is_gone = True
+            self._over.set()
 
         async def step() -> None:
             await self._event(event)
@@ -167,6 +195,7 @@ class Call:
 
     def lose(self) -> None:
         """Nothing more will be told."""
+        self._over.set()
 
         async def step() -> None:
             self._end(Outcome.LOST, Note("connection_lost", self._ari.failure))
@@ -177,10 +206,16 @@ class Call:
         match event.type:
             case "ChannelStateChange" if event.channel is not None and event.channel.state == "Ringing":
                 self._rings()
+            case "Dial" if event.dialstatus == "PROGRESS" and not self._has_early_media:
+                self._has_early_media = True
+                self.note("early_media")
+                self._rings()  # some trunks ring within early media alone
             case "StasisStart":
                 await self._answered()
             case "ChannelDtmfReceived":
                 self._keys += event.digit
+            case "ChannelHold" | "ChannelUnhold":
+                await self._hold(is_held=event.type == "ChannelHold")
             case "PlaybackFinished" if event.playback is not None and event.playback.id == self._playback:
                 await self._play_ended(has_failed=event.playback.state == "failed")
             case "ChannelHangupRequest" if self._answered_at is not None:
@@ -199,13 +234,11 @@ class Call:
         self._progress(Progress(self._dial.call_id, self._dial.attempt, self._rang_at, self._answered_at))
         self._after("longest", self._dial.longest_s, self._cut)
         await self._follow(self._plan.answered())
-        if self._plan.listens:
-            self._listening = asyncio.create_task(self._listen())
+        self._hearing.begin(self._plan.wait_ms if self._plan.listens else None)
         if not self._playback:
             await self._silence()
 
     def _destroyed(self, event: Event) -> None:
-        self._is_gone = True
         if self._answered_at is not None:
             self._left()
             return
@@ -242,12 +275,30 @@ class Call:
         except AriRefused:
             self._after("unplayed", UNPLAYED_S, self._unplayed)
             raise
+        if self._is_held:
+            await self._control("pause")
         if not self._plan.listens:
-            await self._stop_listening()
+            self._hearing.stop_listening()
+
+    async def _hold(self, *, is_held: bool) -> None:
+        """Have the message wait while the far end does not want to hear it."""
+        self._is_held = is_held
+        what = "hold" if is_held else "resumed"
+        self.note(what)
+        await self._control("pause" if is_held else "unpause")
+
+    async def _control(self, operation: str) -> None:
+        if self._playback:
+            await self._try("POST", f"playbacks/{self._playback}/control", {"operation": operation})
+
+    async def _try(self, method: str, path: str, parameters: Mapping[str, str] | None = None) -> None:
+        """Ask for something that a call can do without."""
+        with suppress(AriDown, AriUnclear, AriRefused):
+            await self._ari.ask(method, path, parameters)
 
     async def _silence(self) -> None:
         """Send silence until something is played: an open line is never mute, and a far end's NAT waits for us."""
-        await self._ari.ask("POST", channel_path(self.channel, "/silence"))
+        await self._try("POST", channel_path(self.channel, "/silence"))
 
     async def _play_ended(self, *, has_failed: bool) -> None:
         self._playback = ""
@@ -260,20 +311,8 @@ class Call:
 
     async def _unplayed(self) -> None:
         # As a trunk that takes no media of ours: another route may do better.
+        log.warning("asterisk_plays_nothing", sound=self._media)
         self._end(Outcome.CONGESTION, Note("not_played", "can Asterisk read the folder of sounds?"))
-
-    async def _listen(self) -> None:
-        """Have the analyser hear the far end. Where that cannot be, no more will ever be heard."""
-        listening, put = self._means.ear.listen(self._heard, self._deaf, self._plan.wait_ms)
-        self._hearing = listening
-        self._tap = Tap(self._ari, self._path.trunk.server, self.channel, self._limits, put)
-        try:
-            await self._tap.run()
-        except (AriDown, AriUnclear, AriRefused, OSError) as error:
-            self.note("no_tap", str(error))
-            self._deaf()
-        finally:
-            listening.end()
 
     def _heard(self, heard: Sequence[Heard], at_ms: int) -> None:
         async def step() -> None:
@@ -281,21 +320,15 @@ class Call:
 
         self._steps.put_nowait(step)
 
-    def _deaf(self) -> None:
+    def _deaf(self, reason: str) -> None:
         async def step() -> None:
-            await self._follow(self._plan.deaf())
-            await self._stop_listening()
+            if reason:
+                self.note("no_tap", reason)
+            if self._plan.listens:
+                await self._follow(self._plan.deaf())
+                self._hearing.stop_listening()
 
         self._steps.put_nowait(step)
-
-    async def _stop_listening(self) -> None:
-        if self._listening is not None:
-            listening, self._listening = self._listening, None
-            listening.cancel()
-            await asyncio.wait({listening})
-        if self._tap is not None:
-            tap, self._tap = self._tap, None
-            self._means.spawn(tap.close())
 
     # -- the end
 
@@ -319,8 +352,7 @@ class Call:
             return
         if note is not None:
             self.note(note.what, note.detail)
-        if self._hearing is not None and self._hearing.verdict is not None:
-            summed = summary(self._hearing.verdict)
+        for summed in self._hearing.notes():
             self.note(summed.what, summed.detail)
         self._report = Report(
             outcome=outcome,
@@ -330,7 +362,7 @@ class Call:
             answerer=answerer,
             keys=self._keys,
             cause=cause,
-            trace=tuple(self._trace),
+            recorded=self._hearing.recorded,
         )
 
     # -- small things

@@ -30,20 +30,34 @@ class Event(msgspec.Struct, frozen=True):
         cause: Q.850, as Asterisk makes it up from the SIP response code.
         tech_cause: that code itself, from Asterisk 20.14, 21.9 and 22.4 on; ``None`` for other technologies.
         digit: the key that was pressed.
+        peer: the channel whose dialling has gone on, to ``dialstatus``.
+        caller: the channel that dials it, where the dialplan does.
+        variable, value: what Asterisk has set on the channel.
     """
 
     type: str
     channel: Channel | None = None
+    peer: Channel | None = None
+    caller: Channel | None = None
     playback: Playback | None = None
     cause: int = NO_CAUSE
     tech_cause: int | None = None
     digit: str = ""
+    dialstatus: str = ""
+    variable: str = ""
+    value: str = ""
+
+    @property
+    def begins(self) -> bool:
+        """Whether a channel of the application's own begins with it."""
+        return self.type == "StasisStart" or (self.type == "Dial" and self.caller is None and not self.dialstatus)
 
     @property
     def channel_id(self) -> str | None:
         """Whom it is about."""
-        if self.channel is not None:
-            return self.channel.id
+        channel = self.channel or self.peer
+        if channel is not None:
+            return channel.id
         if self.playback is not None:
             return self.playback.target_uri.removeprefix("channel:")
         return None

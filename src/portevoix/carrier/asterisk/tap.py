@@ -46,17 +46,13 @@ class Tap:
         server: it as we reach it.
         channel: of the call.
         limits: variables that end a channel of which nobody is left to end it.
-        take: given a frame of 20 ms each 20 ms, silence where nothing has come.
     """
 
-    def __init__(
-        self, ari: Ari, server: Server, channel: str, limits: Mapping[str, str], take: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, ari: Ari, server: Server, channel: str, limits: Mapping[str, str]) -> None:
         self._ari = ari
         self._server = server
         self._channel = channel
         self._limits = limits
-        self._take = take
         self._snoop, self._media, self._bridge = (f"{channel}-{part}" for part in ("snoop", "media", "bridge"))
         self._awaited = {self._snoop: asyncio.Event(), self._media: asyncio.Event()}
         self._asked: list[str] = []
@@ -69,8 +65,11 @@ class Tap:
     def lose(self) -> None:
         """The call itself is told, and ends."""
 
-    async def run(self) -> None:
-        """Open the tap, and give what is said until cancelled.
+    async def run(self, take: Callable[[bytes], bool]) -> None:
+        """Open the tap, and give what is said until nobody wants more.
+
+        Args:
+            take: given a frame of 20 ms each 20 ms, silence where nothing has come; tells whether more is wanted.
 
         Raises:
             AriDown, AriUnclear, AriRefused, OSError.
@@ -81,10 +80,9 @@ class Tap:
             host, port = transport.get_extra_info("sockname")[:2]
             await self._open(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
             due = loop.time()
-            while True:
+            while take(ear.buffer.pull()):
                 due += FRAME_S
                 await asyncio.sleep(due - loop.time())
-                self._take(ear.buffer.pull())
         finally:
             transport.close()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from portevoix.audio.answering.terms import Terms
-from portevoix.carrier.sip.terms import Answering
+from portevoix.carrier.sip.terms import MOST_RECORDED_S, Answering
 from portevoix.domain.errors import InvalidValue
 
 
@@ -30,6 +30,7 @@ class AsteriskTerms:
         request_timeout_s: how long Asterisk may take to answer a request.
         analyser: ``module:name`` of what makes an answering-machine analyser; empty for none, and no deposits.
         amd: what it judges by.
+        record_s: seconds of what the far end says that are kept from the answer on, for proof; 0 for none.
 
     Raises:
         AsteriskTermsInvalid.
@@ -44,12 +45,15 @@ class AsteriskTerms:
     request_timeout_s: float = 5.0
     analyser: str = "portevoix.audio.answering.analyser:Analyser"
     amd: Terms = field(default_factory=Terms)
+    record_s: int = 0
 
     def __post_init__(self) -> None:
         if not self.sounds.is_absolute() or not self.there.is_absolute():
             raise AsteriskTermsInvalid("the folder of sounds is given from the root on")
         if min(self.ring_timeout_s, self.look_every_s, self.request_timeout_s) <= 0 or self.tail_ms < 0:
             raise AsteriskTermsInvalid("timeouts and intervals are above 0")
+        if not 0 <= self.record_s <= MOST_RECORDED_S:
+            raise AsteriskTermsInvalid(f"at most {MOST_RECORDED_S} s of a call are kept")
 
     @property
     def there(self) -> PurePosixPath:
