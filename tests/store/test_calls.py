@@ -364,6 +364,25 @@ async def test_calls_of_a_switched_off_account_wait(house: House, alice: Custome
     assert len(await node.claim()) == 1
 
 
+@pytest.mark.parametrize("state", [accounts.State.DISABLED, accounts.State.BLOCKED])
+async def test_what_was_claimed_before_its_account_was_switched_off_is_not_dialled_and_waits_with_the_rest(
+    house: House, alice: Customer, bob: Customer, node: Node, guarded: None, state: accounts.State
+) -> None:
+    campaign, other = (await alice.send(numbers(3))).campaign, (await bob.send(numbers(2))).campaign
+    claimed = await node.claim(4)
+    before = await alice.balance()
+    await accounts.change_state(house, AccountRef(alice.ref.public_id), state)
+    dials = await node.dial(claimed)
+    assert {dial.account_id for dial in dials} == {bob.id}
+    assert await bob.states(other) == [CallState.DIALING] * 2
+    assert await alice.states(campaign) == [CallState.READY] * 3
+    assert (await alice.balance(), before[1]) == (before, 3 * CALL_MICROS)
+    assert await node.claim() == []
+    await accounts.change_state(house, AccountRef(alice.ref.public_id), accounts.State.ACTIVE)
+    assert [dial.attempt for dial in await node.dial_all()] == [1] * 3
+    assert await credit.check_ledger(house) == []
+
+
 # dialling
 
 
