@@ -26,7 +26,8 @@ def terms_of(settings: Settings) -> AsteriskTerms:
     from portevoix.carrier.asterisk.terms import AsteriskTerms
 
     here, _, there = (settings.asterisk_sounds or "").partition(":")
-    return AsteriskTerms(Path(here), PurePosixPath(there) if there else None, amd=settings.amd)
+    folders = Path(here), PurePosixPath(there) if there else None
+    return AsteriskTerms(*folders, ring_timeout_s=settings.ring_timeout_s, amd=settings.amd)
 
 
 def open_asterisk(settings: Settings, clock: Clock, on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
