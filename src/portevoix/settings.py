@@ -108,6 +108,7 @@ class Settings:
     media_processes: Annotated[
         int | None, About("auto", "processes of a node that speak SIP and send calls' audio; `auto`: one a core")
     ]
+    ring_timeout_s: Annotated[int, About("45", "seconds that a phone rings before its call is given up")]
     amd_initial_silence_ms: Annotated[int, About("4000", "how a deposit is answered: no word for so long is silence")]
     amd_greeting_ms: Annotated[int, About("1700", "as much voice in one greeting is a machine's")]
     amd_after_greeting_silence_ms: Annotated[int, About("1500", "so long a silence after a shorter one: a person")]
@@ -324,6 +325,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "sip_public_address": lambda text: _address(text) if text else None,
     "rtp_ports": lambda text: _ports(text),
     "media_processes": lambda text: None if text == "auto" else _number(1, 256, text),
+    "ring_timeout_s": lambda text: _number(1, 600, text),
     "amd_initial_silence_ms": lambda text: _number(20, 60_000, text),
     "amd_greeting_ms": lambda text: _number(20, 60_000, text),
     "amd_after_greeting_silence_ms": lambda text: _number(20, 60_000, text),

@@ -1,6 +1,7 @@
-"""What a call over a trunk is, whatever makes it: both engines, with real SIP peers at the far end.
+"""What a call over a trunk is beyond the contract of carriers: both engines, with real SIP peers at the far end.
 
-What is particular to one is in ``sip/`` and ``asterisk/``.
+Bits, SIP's codes, what a timeline shows, what is heard. What is particular to one engine is in ``sip/`` and
+``asterisk/``; what every carrier does, in ``test_contract.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -269,33 +270,6 @@ async def test_a_call_is_cut_when_its_hold_is_used_up(engine: Engine, tmp_path: 
         assert await peer.done() == ""
     assert report.outcome is Outcome.ANSWERED
     assert [one.what for one in report.trace if one.what != "rtp"] == ["cut"]
-
-
-@pytest.mark.parametrize(("scenario", "what"), [("no_answer", "rang"), ("answer", "answered")])
-async def test_a_call_that_is_cancelled_is_hung_up(engine: Engine, tmp_path: Path, scenario: str, what: str) -> None:
-    told = Told()
-    async with engine.carrier() as carrier, sipp(scenario, tmp_path) as peer:
-        calling = asyncio.create_task(carrier.call(engine.dial(peer.port, LONG), told))
-        async with asyncio.timeout(PATIENCE_S):
-            await getattr(told, what).wait()
-        calling.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await calling
-        assert await peer.done() == ""
-        await engine.is_quiet()
-
-
-async def test_calls_at_once_are_told_apart(engine: Engine, tmp_path: Path) -> None:
-    ends = {"answer": Outcome.ANSWERED, "busy": Outcome.BUSY, "declined": Outcome.DECLINED}
-    ends["not_found"] = Outcome.INVALID_NUMBER
-    async with engine.carrier() as carrier, AsyncExitStack() as peers:
-        calls = {}
-        for scenario in ends:
-            (tmp_path / scenario).mkdir()
-            peer = await peers.enter_async_context(sipp(scenario, tmp_path / scenario))
-            calls[scenario] = asyncio.create_task(carrier.call(engine.dial(peer.port, MESSAGE), Told()))
-        assert {scenario: (await call).outcome for scenario, call in calls.items()} == ends
-        await engine.is_quiet()
 
 
 async def test_keys_that_are_pressed_are_reported(engine: Engine, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from portevoix.api.v1 import refusals, wire
 from portevoix.api.v1.routes import OPERATIONS
+from portevoix.api.v2.routes import OPERATIONS as V2_OPERATIONS
 from portevoix.cli import main
 from portevoix.settings import PREFIX, SETTINGS
 
@@ -172,3 +173,19 @@ def test_every_refusal_of_today_is_documented_as_it_is_told(row: refusals.Row) -
     text = (REFERENCE / "v1.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if re.match(rf"\| {row.code}\b", line)]
     assert any(row.message in line and f"| {row.status} |" in line for line in rows)
+
+
+V2 = (REFERENCE / "v2.md").read_text(encoding="utf-8")
+LISTED = re.findall(r"^\| \[`([A-Z]+ /v2/[^`]+)`\]\(#([^)]+)\) \| [^|]+ \| `(\w+)` \| ([\d, ]+) \|$", V2, re.MULTILINE)
+
+
+def test_the_list_of_v2_has_every_operation_with_its_scope_and_success_and_no_other() -> None:
+    assert [(name, scope, successes.split(", ")[0]) for name, _, scope, successes in LISTED] == [
+        (f"{one.method} {one.path}", str(one.scope), str(one.status)) for one in V2_OPERATIONS
+    ]
+
+
+def test_the_list_of_v2_leads_to_headings_that_are_there() -> None:
+    headings = re.findall(r"^#+ (.*)$", V2, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert {anchor for _, anchor, *_ in LISTED} <= anchors

@@ -14,10 +14,9 @@ import pytest
 
 from portevoix.domain.call import TRANSITIONS, Answerer, CallState, Outcome, Report, Retries
 from portevoix.domain.campaign import Campaign, CampaignBegun, CampaignState, Kind, Order
-from portevoix.domain.dialling import Claimed, Dial, Progress
+from portevoix.domain.dialling import Claimed, Dial
 from portevoix.domain.errors import InsufficientCredit
 from portevoix.domain.ids import AccountRef, Mode
-from portevoix.domain.mail import EmailAddress
 from portevoix.domain.number import Number
 from portevoix.domain.placing import Placing
 from portevoix.domain.recording import RecordingInUse
@@ -161,13 +160,6 @@ async def drain(house: House, most_rounds: int = 50) -> None:
     await house.calls.leave(node.number)
 
 
-@pytest.fixture
-def guarded(url: str) -> Iterator[None]:
-    """Let the database refuse any change of a call's state that is not in the domain's table."""
-    with refusing_other_transitions(url):
-        yield
-
-
 @contextmanager
 def refusing_other_transitions(url: str) -> Iterator[None]:
     """Install the domain's table as a trigger."""
@@ -199,21 +191,6 @@ def refusing_other_transitions(url: str) -> Iterator[None]:
             """
         )
     yield
-
-
-@pytest.fixture
-async def alice(house: House) -> Customer:
-    return await Customer.of(house, "Alice")
-
-
-@pytest.fixture
-async def bob(house: House) -> Customer:
-    return await Customer.of(house, "Bob")
-
-
-@pytest.fixture
-async def node(house: House) -> Node:
-    return await Node.of(house)
 
 
 # placing
@@ -364,6 +341,25 @@ async def test_calls_of_a_switched_off_account_wait(house: House, alice: Custome
     assert len(await node.claim()) == 1
 
 
+@pytest.mark.parametrize("state", [accounts.State.DISABLED, accounts.State.BLOCKED])
+async def test_what_was_claimed_before_its_account_was_switched_off_is_not_dialled_and_waits_with_the_rest(
+    house: House, alice: Customer, bob: Customer, node: Node, guarded: None, state: accounts.State
+) -> None:
+    campaign, other = (await alice.send(numbers(3))).campaign, (await bob.send(numbers(2))).campaign
+    claimed = await node.claim(4)
+    before = await alice.balance()
+    await accounts.change_state(house, AccountRef(alice.ref.public_id), state)
+    dials = await node.dial(claimed)
+    assert {dial.account_id for dial in dials} == {bob.id}
+    assert await bob.states(other) == [CallState.DIALING] * 2
+    assert await alice.states(campaign) == [CallState.READY] * 3
+    assert (await alice.balance(), before[1]) == (before, 3 * CALL_MICROS)
+    assert await node.claim() == []
+    await accounts.change_state(house, AccountRef(alice.ref.public_id), accounts.State.ACTIVE)
+    assert [dial.attempt for dial in await node.dial_all()] == [1] * 3
+    assert await credit.check_ledger(house) == []
+
+
 # dialling
 
 
@@ -465,440 +461,3 @@ async def test_the_old_doors_cancel_takes_no_scheduled_campaign_of_which_somebod
     with pytest.raises(CampaignBegun):
         await alice.cancel(placing.campaign, whole=True)
     assert await alice.cancel(placing.campaign) == CALL_MICROS
-
-
-# nodes that are gone
-
-
-async def test_what_a_dead_node_had_claimed_is_due_again(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    await alice.send(numbers(3))
-    claimed = await node.claim()
-    clock.advance(seconds=LEASE_S)
-    assert await dialling.recover(house) == []
-    assert await node.dial(claimed) == []
-    again = await (await Node.of(house)).dial_all()
-    assert sorted(dial.call_id for dial in again) == sorted(one.id for one in claimed)
-    assert {dial.attempt for dial in again} == {1}
-
-
-async def test_what_a_dead_node_was_dialling_is_uncertain_and_never_dialled_again(
-    house: House, alice: Customer, node: Node, clock: ManualClock, url: str
-) -> None:
-    placing = await alice.send(numbers(3), retries=Retries(3, 1), notify_url=HOOK)
-    await node.dial_all()
-    clock.advance(seconds=LEASE_S)
-    lost = await dialling.recover(house)
-    assert len(lost) == 3
-    await settlement.settle(house, lost)
-    assert await alice.states(placing.campaign) == [CallState.UNCERTAIN] * 3
-    clock.advance(days=1)
-    assert await (await Node.of(house)).claim() == []
-    assert counts(url, "attempt", "webhook") == [3, 3]
-    assert await alice.balance() == (100 * MICROS, 0)
-    assert await credit.check_ledger(house) == []
-
-
-async def test_a_live_nodes_calls_are_left_alone(house: House, alice: Customer, node: Node, clock: ManualClock) -> None:
-    placing = await alice.send(numbers(2))
-    await node.dial(await node.claim(1))
-    await node.claim(1)
-    clock.advance(seconds=LEASE_S - 1)
-    assert await house.calls.renew(node.number, LEASE_S)
-    clock.advance(seconds=LEASE_S - 1)
-    assert await dialling.recover(house) == []
-    assert sorted(await alice.states(placing.campaign)) == [CallState.CLAIMED, CallState.DIALING]
-
-
-async def test_a_node_that_was_taken_for_dead_cannot_renew_nor_dial(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    await alice.send(numbers(1))
-    claimed = await node.claim()
-    clock.advance(seconds=LEASE_S)
-    assert not await house.calls.renew(node.number, LEASE_S)
-    assert await node.dial(claimed) == []
-
-
-async def test_a_node_that_was_taken_for_dead_claims_nothing_that_nobody_would_look_after(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    await alice.send(numbers(1))
-    clock.advance(seconds=LEASE_S)
-    assert await node.claim() == []
-    await dialling.recover(house)  # it is forgotten now
-    assert await node.claim() == []
-    assert len(await (await Node.of(house)).claim()) == 1
-
-
-async def test_a_dead_nodes_late_report_changes_nothing(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    placing = await alice.send(numbers(1), notify_url=HOOK)
-    (dial,) = await node.dial_all()
-    clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
-    before = await alice.balance(), await alice.states(placing.campaign), await alice.events()
-    await end(house, [dial])
-    await house.calls.progress([Progress(dial.call_id, dial.attempt, clock.now(), clock.now())])
-    assert (await alice.balance(), await alice.states(placing.campaign), await alice.events()) == before
-    assert (await house.campaigns.call(alice.id, placing.campaign, 1)).outcome is Outcome.LOST
-    assert await credit.check_ledger(house) == []
-
-
-async def test_a_report_that_was_filed_before_the_node_died_counts(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    placing = await alice.send(numbers(1))
-    (dial,) = await node.dial_all()
-    await file(house, (dial, report(dial)))
-    clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
-    assert await alice.states(placing.campaign) == [CallState.FINISHED]
-
-
-async def test_a_node_without_calls_is_forgotten_when_it_is_dead(
-    house: House, node: Node, clock: ManualClock, url: str
-) -> None:
-    clock.advance(seconds=LEASE_S)
-    await dialling.recover(house)
-    assert counts(url, "node") == [0]
-
-
-async def test_calls_of_a_node_that_has_left_are_taken_care_of(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    """A node that is stopped between claiming and dialling leaves calls behind; they must not be lost."""
-    placing = await alice.send(numbers(2))
-    await node.dial(await node.claim(1))
-    await node.claim(1)
-    await house.calls.leave(node.number)
-    clock.advance(seconds=10 * LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
-    assert sorted(await alice.states(placing.campaign)) == [CallState.READY, CallState.UNCERTAIN]
-
-
-# reports and settlement
-
-
-async def test_a_call_is_settled_by_its_report(house: House, alice: Customer, node: Node, clock: ManualClock) -> None:
-    placing = await alice.send(numbers(1), notify_url=HOOK)
-    (dial,) = await node.dial_all()
-    await settlement.settle(house, await file(house, (dial, report(dial, seconds=4))))
-    assert await alice.balance() == (100 * MICROS - 4_000, 0)
-    call = await house.campaigns.call(alice.id, placing.campaign, 1)
-    assert (call.state, call.outcome, call.duration_s, call.cost_micros) == (
-        CallState.FINISHED,
-        Outcome.ANSWERED,
-        4,
-        4_000,
-    )
-    found = await alice.campaign(placing.campaign)
-    assert (found.state, found.delivered, found.settled_micros, found.held_micros) == ("finished", 1, 4_000, 0)
-    assert await alice.events() == ["message.accepted", "call.ended", "message.finished"]
-    assert await credit.check_ledger(house) == []
-
-
-async def test_the_first_report_of_an_attempt_counts(house: House, alice: Customer, node: Node) -> None:
-    placing = await alice.send(numbers(1))
-    (dial,) = await node.dial_all()
-    await file(house, (dial, report(dial, Outcome.BUSY)))
-    await file(house, (dial, report(dial, Outcome.ANSWERED)))
-    await settlement.settle(house, [dial.call_id])
-    await end(house, [dial], Outcome.ANSWERED)
-    assert await alice.states(placing.campaign) == [CallState.FAILED]
-    assert await alice.balance() == (100 * MICROS, 0)
-
-
-async def test_a_report_of_a_lost_call_leaves_what_was_said_on_the_way(
-    house: House, alice: Customer, node: Node, clock: ManualClock, url: str
-) -> None:
-    await alice.send(numbers(1))
-    (dial,) = await node.dial_all()
-    clock.advance(seconds=2)
-    await house.calls.progress([Progress(dial.call_id, dial.attempt, clock.now(), clock.now())])
-    await file(house, (dial, Report(Outcome.LOST, clock.now())))
-    with psycopg.connect(url) as connection:
-        said = connection.execute("SELECT outcome, ringing_at, answered_at FROM attempt").fetchall()
-    assert said == [(Outcome.LOST, clock.now(), clock.now())]
-
-
-async def test_a_report_twice_in_one_batch_counts_once(house: House, alice: Customer, node: Node, url: str) -> None:
-    placing = await alice.send(numbers(1), notify_url=HOOK)
-    (dial,) = await node.dial_all()
-    calls = await file(house, (dial, report(dial)), (dial, report(dial)))
-    await settlement.settle(house, calls)
-    assert await alice.states(placing.campaign) == [CallState.FINISHED]
-    assert counts(url, "webhook") == [1]
-
-
-async def test_two_settlements_at_once_settle_once(house: House, alice: Customer, node: Node, url: str) -> None:
-    await alice.send(numbers(30), notify_url=HOOK)
-    dials = await node.dial_all()
-    calls = await file(house, *((dial, report(dial)) for dial in dials))
-    both = await asyncio.gather(settlement.settle(house, calls), settlement.settle(house, calls[::-1]))
-    assert sorted(one.filed.id for concluded in both for one in concluded) == sorted(calls)
-    assert await alice.balance() == (100 * MICROS - 30 * CALL_MICROS, 0)
-    assert counts(url, "webhook") == [30]
-    assert await settlement.settle(house, calls) == []
-    assert await credit.check_ledger(house) == []
-
-
-async def test_nothing_is_told_of_a_settlement_that_is_undone(
-    house: House, alice: Customer, node: Node, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    placing = await alice.send(numbers(2), notify_url=HOOK)
-    dials = await node.dial_all()
-    calls = await file(house, *((dial, report(dial)) for dial in dials))
-    tell = settlement.tell
-
-    async def tell_and_fall(*what: Any) -> None:
-        await tell(*what)
-        raise RuntimeError("the node dies here")
-
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
-        patched.setattr(settlement, "tell", tell_and_fall)
-        await settlement.settle(house, calls)
-    assert counts(url, "webhook", "procrastinate_jobs") == [0, 0]
-    assert await alice.events() == ["message.accepted"]
-    assert await alice.states(placing.campaign) == [CallState.DIALING] * 2
-    assert sorted(await dialling.recover(house)) == sorted(calls)
-    await settlement.settle(house, calls)
-    assert counts(url, "webhook", "procrastinate_jobs") == [2, 2]
-    assert await credit.check_ledger(house) == []
-
-
-async def test_a_retry_is_due_after_its_spacing_and_keeps_its_hold(
-    house: House, alice: Customer, clock: ManualClock
-) -> None:
-    node = await Node.of(house, lease_s=100)
-    placing = await alice.send(numbers(1), retries=Retries(1, 90))
-    (dial,) = await node.dial_all()
-    await end(house, [dial], Outcome.BUSY)
-    assert await alice.states(placing.campaign) == [CallState.SCHEDULED]
-    assert await alice.balance() == (100 * MICROS - CALL_MICROS, CALL_MICROS)
-    clock.advance(seconds=6 + 89)
-    assert await node.claim() == []
-    clock.advance(seconds=1)
-    (again,) = await node.dial_all()
-    assert (again.call_id, again.attempt, again.route) == (dial.call_id, 2, 0)
-    await end(house, [again], Outcome.BUSY)
-    assert await alice.states(placing.campaign) == [CallState.FAILED]
-    assert await alice.balance() == (100 * MICROS, 0)
-    assert await credit.check_ledger(house) == []
-
-
-async def test_a_route_that_fails_is_followed_by_the_next_at_once(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    await alice.send(numbers(1))
-    (dial,) = await node.dial_all()
-    await settlement.settle(house, await file(house, (dial, report(dial, Outcome.CONGESTION, seconds=0))))
-    (again,) = await node.dial_all()
-    assert (again.call_id, again.attempt, again.route) == (dial.call_id, 2, 1)
-
-
-async def test_a_deposit_campaign_ends_with_one_get_and_one_mail(
-    house: House, alice: Customer, node: Node, clock: ManualClock, url: str
-) -> None:
-    address = EmailAddress.parse("accueil@example.test")
-    await alice.send(numbers(3), Kind.DEPOSIT, notify_url=HOOK, email=address)
-    dials = await node.dial_all()
-    await end(house, dials[:2], Outcome.VOICEMAIL)
-    assert counts(url, "webhook", "mail") == [0, 0]
-    await end(house, dials[2:], Outcome.BUSY)
-    assert counts(url, "webhook", "mail") == [1, 1]
-    (mail,) = await house.notices.mails(alice.id, 10)
-    assert (mail.recipient, mail.state) == ("accueil@example.test", "kept")
-    assert "Messages déposés : 2 sur 3" in mail.text
-    assert "Coût : 0,3 €" in mail.text
-    (webhook,) = await house.notices.webhooks(alice.id, None, 10)
-    assert webhook.url.endswith("&delivered_quantity=2&total_quantity=3")
-
-
-async def test_a_campaign_of_a_sandbox_ends_after_it_began(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    """Its times are all its account's, whose clock was moved on."""
-    await house.sandboxes.advance(alice.id, 86_400)
-    placing = await alice.send(numbers(1))
-    dials = await node.dial_all()
-    clock.advance(seconds=6)
-    await end(house, dials)
-    found = await alice.campaign(placing.campaign)
-    assert found.created_at == clock.now() + timedelta(seconds=86_400 - 6)
-    assert found.finished_at is not None
-    assert found.finished_at >= found.created_at
-
-
-async def test_a_lost_call_of_a_sandbox_ends_after_it_began(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    await house.sandboxes.advance(alice.id, 86_400)
-    placing = await alice.send(numbers(1))
-    (dial,) = await node.dial_all()
-    clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
-    call = await house.campaigns.call(alice.id, placing.campaign, 1)
-    assert call.ended_at is not None
-    assert call.ended_at >= dial.at
-
-
-# two at once
-
-
-async def _between_filing_and_concluding(house: House, calls: Sequence[int], meanwhile: Any) -> None:
-    """Settle, while something else happens after the reports were read."""
-    reading = asyncio.Event()
-    go_on = asyncio.Event()
-    conclude = settlement._conclude
-
-    async def wait(*what: Any) -> Any:
-        reading.set()
-        await go_on.wait()
-        return await conclude(*what)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(settlement, "_conclude", wait)
-        settling = asyncio.create_task(settlement.settle(house, calls))
-        await reading.wait()
-        other = asyncio.create_task(meanwhile)
-        await asyncio.wait({other}, timeout=1)  # it is through, or waits for the settlement
-        go_on.set()
-        await asyncio.gather(settling, other)
-
-
-async def test_a_call_that_would_be_retried_ends_when_its_campaign_is_cancelled_meanwhile(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    placing = await alice.send(numbers(1), retries=Retries(3, 1))
-    (dial,) = await node.dial_all()
-    calls = await file(house, (dial, report(dial, Outcome.BUSY)))
-    await _between_filing_and_concluding(house, calls, alice.cancel(placing.campaign))
-    await dialling.recover(house)
-    clock.advance(days=1)
-    await drain(house)
-    (state,) = await alice.states(placing.campaign)
-    assert state.is_over
-    assert (await alice.balance())[1] == 0
-    assert await credit.check_ledger(house) == []
-
-
-async def test_a_call_that_would_be_retried_is_due_when_its_campaign_is_resumed_meanwhile(
-    house: House, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    placing = await alice.send(numbers(1), retries=Retries(3, 1))
-    (dial,) = await node.dial_all()
-    await alice.pause(placing.campaign)
-    calls = await file(house, (dial, report(dial, Outcome.BUSY)))
-    await _between_filing_and_concluding(house, calls, alice.resume(placing.campaign))
-    clock.advance(days=1)
-    await drain(house)
-    assert await alice.states(placing.campaign) == [CallState.FINISHED]
-
-
-async def test_sends_cancels_and_settlements_at_once_never_deadlock_and_lose_nothing(house: House) -> None:
-    customers = [await Customer.of(house, f"Account {number}") for number in range(3)]
-    placings = [await one.send(numbers(20)) for one in customers for _ in range(2)]
-    node = await Node.of(house)
-    dials = await node.dial_all(90)
-
-    async def cancel(customer: Customer, placing: Placing) -> None:
-        await customer.cancel(placing.campaign)
-
-    owners = [one for one in customers for _ in range(2)]
-    await asyncio.gather(
-        *(cancel(owner, placing) for owner, placing in zip(owners, placings, strict=True)),
-        *(end(house, dials[start::4]) for start in range(4)),
-        *(one.send(numbers(20)) for one in customers),
-    )
-    await drain(house)
-    for one in customers:
-        assert (await one.balance())[1] == 0
-    assert await credit.check_ledger(house) == []
-
-
-# the states of the statements are those of the table
-
-
-async def test_the_whole_life_of_calls_follows_the_table(
-    house: House, guarded: None, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    retried = await alice.send(numbers(2), retries=Retries(1, 10))
-    first, second = await node.dial_all()
-    rings = [Progress(dial.call_id, dial.attempt, clock.now()) for dial in (first, second)]
-    await house.calls.progress(rings)
-    await house.calls.progress(rings)
-    await house.calls.progress([Progress(first.call_id, first.attempt, clock.now(), clock.now())])
-    assert await alice.states(retried.campaign) == [CallState.ANSWERED, CallState.RINGING]
-    await end(house, [first])
-    await end(house, [second], Outcome.NO_ANSWER)
-    assert await alice.states(retried.campaign) == [CallState.FINISHED, CallState.SCHEDULED]
-    await alice.pause(retried.campaign)
-    await alice.resume(retried.campaign)
-
-    rerouted = await alice.send(numbers(3))
-    for dial in await node.dial_all():
-        await end(house, [dial], Outcome.CONGESTION)
-    await alice.pause(rerouted.campaign)
-    await alice.cancel(rerouted.campaign)
-
-    later = await alice.send(numbers(2), due_at=clock.now() + timedelta(hours=1))
-    await alice.pause(later.campaign)
-    await alice.resume(later.campaign)
-    await alice.cancel(later.campaign)
-
-    lost = await alice.send(numbers(4))
-    claimed = await node.claim()
-    await node.dial(claimed[:2])
-    clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
-    clock.advance(hours=1)
-    await drain(house)
-    for placing in (retried, rerouted, later, lost):
-        assert all(state.is_over for state in await alice.states(placing.campaign))
-    assert await credit.check_ledger(house) == []
-
-
-async def test_a_claimed_call_that_goes_back_to_a_paused_campaign_follows_the_table(
-    house: House, guarded: None, alice: Customer, node: Node
-) -> None:
-    placing = await alice.send(numbers(1))
-    claimed = await node.claim()
-    await alice.pause(placing.campaign)
-    assert await node.dial(claimed) == []
-    assert await alice.states(placing.campaign) == [CallState.PAUSED]
-
-
-async def test_a_retry_of_a_paused_campaign_follows_the_table(
-    house: House, guarded: None, alice: Customer, node: Node
-) -> None:
-    placing = await alice.send(numbers(1), retries=Retries(1, 10))
-    dials = await node.dial_all()
-    await alice.pause(placing.campaign)
-    await end(house, dials, Outcome.BUSY)
-    assert await alice.states(placing.campaign) == [CallState.SCHEDULED]
-
-
-async def test_what_a_dead_node_had_claimed_of_a_paused_campaign_follows_the_table(
-    house: House, guarded: None, alice: Customer, node: Node, clock: ManualClock
-) -> None:
-    placing = await alice.send(numbers(1))
-    await node.claim()
-    await alice.pause(placing.campaign)
-    clock.advance(seconds=LEASE_S)
-    await dialling.recover(house)
-    assert await alice.states(placing.campaign) == [CallState.PAUSED]
-
-
-async def test_the_trigger_of_these_tests_refuses_what_is_not_in_the_table(
-    guarded: None, alice: Customer, node: Node, url: str
-) -> None:
-    await alice.send(numbers(1))
-    await node.dial_all()
-    with (
-        psycopg.connect(url) as connection,
-        pytest.raises(psycopg.errors.RaiseException, match="from dialing to claimed"),
-    ):
-        connection.execute("UPDATE call SET state = 'claimed'")

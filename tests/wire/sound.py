@@ -1,15 +1,19 @@
-"""What the tests of the audio operations send and read: small real files, and the insides of WAV answers."""
+"""What the tests of the audio operations send and read: small real files, uploads, and the insides of WAV answers."""
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import wave
 from fractions import Fraction
 
 import av
+import httpx2
+import msgspec
 import numpy as np
 
+from portevoix.api.v2.operation import Operation
 from portevoix.domain.account import KeyTerms, Scope
 from portevoix.domain.audio import AudioName, TelephoneAudio, Upload
 from portevoix.domain.ids import AccountRef, Mode
@@ -18,6 +22,8 @@ from portevoix.ports import House
 from portevoix.service.keys import create_key
 
 WAVE_PCM, WAVE_ALAW = 1, 6
+
+FORM = "multipart/form-data; boundary=abc"
 
 
 def tone(seconds: float = 1.0, hz: float = 440.0, rate_hz: int = 16_000, level: float = 0.3) -> np.ndarray:
@@ -50,6 +56,10 @@ def mp3_file(samples: np.ndarray, rate_hz: int = 44_100) -> bytes:
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
     return target.getvalue()
+
+
+#: A tone of 1.5 s between silences of 0.5 s, of which 0.15 s each are kept.
+PAUSED = np.concatenate([np.zeros(8_000, "<i2"), tone(1.5), np.zeros(8_000, "<i2")])
 
 
 def read_wav(body: bytes) -> tuple[int, bytes]:
@@ -85,3 +95,25 @@ async def key_with(house: House, account: str, *scopes: Scope) -> str:
 def bearer(key: str) -> dict[str, str]:
     """Send a key as the modern door takes it."""
     return {"Authorization": f"Bearer {key}"}
+
+
+async def send_form(http: httpx2.AsyncClient, key: str, data: bytes, name: str = "Accueil") -> httpx2.Response:
+    """Upload a file as a form."""
+    files = {"file": ("a file's own name.bin", data)}
+    return await http.post("/v2/audio", data={"name": name}, files=files, headers=bearer(key))
+
+
+async def send_json(http: httpx2.AsyncClient, key: str, data: bytes, name: str = "Accueil") -> httpx2.Response:
+    """Upload a file as JSON."""
+    wanted = {"name": name, "content": base64.b64encode(data).decode()}
+    return await http.post("/v2/audio", json=wanted, headers=bearer(key))
+
+
+async def ask(http: httpx2.AsyncClient, operation: Operation, key: str | None, token: str) -> httpx2.Response:
+    """Ask for an operation as its own declaration says it is asked for."""
+    body = {}
+    if operation.body is not None:
+        fields = msgspec.structs.fields(operation.body)
+        body = {"json": {field.encode_name: "autre nom" for field in fields if field.required}}
+    path = operation.path.replace("{token}", token)
+    return await http.request(operation.method, path, headers=bearer(key) if key else {}, **body)

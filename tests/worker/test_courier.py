@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+import structlog
 
 from portevoix import bootstrap
 from portevoix.domain.call import Outcome
@@ -344,6 +346,32 @@ async def test_a_fault_of_the_database_holds_webhooks_up_and_loses_none(
             while await states(house, alice) != [WebhookState.DELIVERED] * 6:
                 await tries.wait_for(known + 1)
                 known = len(tries.all)
+
+
+async def test_an_end_that_is_not_written_down_is_told_by_us_and_its_job_begun_anew(
+    house: House, alice: Customer, receiver: Receiver, hire: Hire, url: str, jobs: Jobs
+) -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(
+            """
+            CREATE SEQUENCE ends;
+            CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('ends') = 1 THEN RAISE EXCEPTION 'not now'; END IF;
+                RETURN OLD;
+            END $$;
+            CREATE TRIGGER refuse_once BEFORE DELETE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION refuse_once();
+            """
+        )
+    with structlog.testing.capture_logs() as told:
+        async with at_work(hire()):
+            await tell(house, alice, receiver)
+            assert await jobs.are_done()
+    gc.collect()  # what nobody has looked at is complained of when it is thrown away
+    assert complaints == []
+    assert [one["error"].splitlines()[0] for one in told if one["event"] == "notice_end_lost"] == ["not now"]
 
 
 async def test_a_courier_that_is_stopped_gives_back_what_is_under_way_for_the_next_one_to_begin_at_once(

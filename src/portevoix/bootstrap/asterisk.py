@@ -26,8 +26,9 @@ def terms_of(settings: Settings) -> AsteriskTerms:
     from portevoix.carrier.asterisk.terms import AsteriskTerms
 
     here, _, there = (settings.asterisk_sounds or "").partition(":")
+    folders = Path(here), PurePosixPath(there) if there else None
     return AsteriskTerms(
-        Path(here), PurePosixPath(there) if there else None, amd=settings.amd, record_s=settings.record_calls_s
+        *folders, ring_timeout_s=settings.ring_timeout_s, amd=settings.amd, record_s=settings.record_calls_s
     )
 
 

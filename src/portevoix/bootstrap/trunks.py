@@ -190,6 +190,7 @@ async def terms_of(settings: Settings, trunks: Sequence[Trunk]) -> SipTerms:
         port=address.port,
         rtp_ports=settings.rtp_ports,
         processes=settings.media_processes or 0,
+        ring_timeout_s=settings.ring_timeout_s,
         amd=settings.amd,
         record_s=settings.record_calls_s,
     )

@@ -12,6 +12,7 @@ from portevoix import __version__
 COMMANDS = {
     "account": "Open accounts, switch them off and on.",
     "audio": "Keep the recordings that calls play.",
+    "call": "See what is kept of single calls.",
     "cancel": "Cancel what has not begun of a message.",
     "credit": "Add, correct and move credit.",
     "credits": "Show the credit of an API key, as its owner sees it.",

@@ -191,6 +191,7 @@ CODES: dict[type[ApiError], tuple[str, ...]] = {
         "audio_file_not_found",
         "audio_not_found",
         "call_not_found",
+        "call_not_recorded",
         "message_not_found",
         "webhook_not_found",
     ),

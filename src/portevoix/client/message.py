@@ -190,6 +190,12 @@ def call(call_id: str) -> Request[CallDetail]:
     return Request("GET", path, KeyPlace.BEARER, reader("the call", _call_detail))
 
 
+def recording(call_id: str, *, alaw: bool) -> Request[bytes]:
+    """Read what a call's far end said, as a WAV file."""
+    path = f"/v2/calls/{quote(call_id, safe='', errors='replace')}/recording"
+    return Request("GET", path, KeyPlace.BEARER, Answer.wav, query={"encoding": "alaw"} if alaw else None)
+
+
 def pause(message_id: str) -> Request[Message]:
     """Hold back what has not begun."""
     return _change(message_id, "pause", read_message)

@@ -73,7 +73,7 @@ TRANSITIONS: dict[tuple[CallState, CallEvent], CallState] = {
     # waiting for its time, then for a node
     (_S.SCHEDULED, _E.CLAIM): _S.CLAIMED,
     (_S.READY, _E.CLAIM): _S.CLAIMED,
-    (_S.CLAIMED, _E.GIVE_BACK): _S.READY,  # its node was lost, has no room, or its campaign was paused
+    (_S.CLAIMED, _E.GIVE_BACK): _S.READY,  # its node was lost, has no room, or it may not go now
     (_S.CLAIMED, _E.DIAL): _S.DIALING,  # committed before the carrier is asked
     # with the carrier
     (_S.DIALING, _E.RING): _S.RINGING,

@@ -98,8 +98,8 @@ class Calls(Protocol):
     ) -> Mapping[int, int]:
         """Commit that claimed calls are dialled now, each over a named route; returns the number of each's attempt.
 
-        What is not among them must not be dialled: its campaign was paused or cancelled, the node is taken for dead,
-        or its trunk has no room.
+        What is not among them must not be dialled: its campaign was paused or cancelled, its account switched off, the
+        node is taken for dead, or its trunk has no room.
 
         Args:
             trunks: which calls go over one, by its number. No two nodes together exceed its limits.

@@ -51,8 +51,8 @@ async def begin(
 ) -> Sequence[Dial]:
     """Commit that calls are dialled now, and tell what to ask of the carrier of each.
 
-    What may not be dialled (its campaign was paused or cancelled meanwhile, its trunk is full, its routes are shut) is
-    given back with what it waits for, and not among the answers.
+    What may not be dialled (its campaign was paused or cancelled meanwhile, its account switched off, its trunk is
+    full, its routes are shut) is given back with what it waits for, and not among the answers.
 
     Args:
         routes: the names of the simulated ones; a live account's calls go over trunks.

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Set
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from procrastinate import App, RetryDecision
@@ -114,6 +115,9 @@ class Courier:
 
     @contextmanager
     def _under_way(self, job: Job) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None, "each job has a task, which also writes its end down"
+        task.add_done_callback(_tell_lost_end)
         self._at_work.add(job.id)
         try:
             yield
@@ -175,3 +179,9 @@ class Courier:
         self._on_try(kind, "done" if wait_s is None else "again")
         if wait_s is not None:
             raise TryAgain(wait_s)
+
+
+def _tell_lost_end(job: asyncio.Task[Any]) -> None:
+    """Tell of a job whose end could not be written down, which is begun anew: nobody else looks at what it raised."""
+    if not job.cancelled() and (fault := job.exception()) is not None:
+        log.warning("notice_end_lost", error=str(fault.__cause__ or fault).strip())

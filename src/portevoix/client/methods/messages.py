@@ -46,6 +46,17 @@ class MessageMethods(Asking):
         """Read one call with all that happened to it. Raises NotFound: the account has no such call."""
         return self._ask(message.call(call_id))
 
+    def call_recording(self, call_id: str, *, alaw: bool = False) -> bytes:
+        """Read what a call's far end said first, as a WAV file, where the operator keeps that for proof.
+
+        Args:
+            alaw: as the line's own bytes, instead of 16-bit samples.
+
+        Raises:
+            NotFound: the account has no such call, or nothing of it is kept (any more).
+        """
+        return self._ask(message.recording(call_id, alaw=alaw))
+
     def pause(self, message_id: str) -> Message:
         """Hold back what has not begun of a message. Raises NotFound, MessageBegun (it is over)."""
         return self._ask(message.pause(message_id))
@@ -117,6 +128,10 @@ class AsyncMessageMethods(AsyncAsking):
     async def call(self, call_id: str) -> CallDetail:
         """Read one call with all that happened to it."""
         return await self._ask(message.call(call_id))
+
+    async def call_recording(self, call_id: str, *, alaw: bool = False) -> bytes:
+        """Read what a call's far end said first, as a WAV file, where the operator keeps that for proof."""
+        return await self._ask(message.recording(call_id, alaw=alaw))
 
     async def pause(self, message_id: str) -> Message:
         """Hold back what has not begun of a message."""
