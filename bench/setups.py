@@ -59,7 +59,7 @@ async def _set_up(folder: Path) -> float:
 
 
 async def _sipp_sets_up(folder: Path) -> float:
-    async with far_end(folder, SETUPS + 1) as far:  # it stays to answer repeats
+    async with far_end(folder, SETUPS) as far:
         began = time.perf_counter()
         await sipp_calls(folder, far.port, SETUPS, 1_000, SETUPS_AT_ONCE)
         return SETUPS / (time.perf_counter() - began)
@@ -83,7 +83,7 @@ async def _paced(folder: Path) -> Steady:
     calls = RATE * RATE_S
     async with far_end(folder, calls) as far, carrier(tail_ms=0) as sip:
         took_s = await _at_pace(calls, lambda number: _call(sip, far.port, number))
-        return Steady(calls / took_s, 1 - await far.repeated() / calls)
+        return Steady(calls / took_s, 1 - await far.repeated(calls) / calls)
 
 
 async def _sipp_paced(folder: Path) -> Steady:
@@ -92,7 +92,7 @@ async def _sipp_paced(folder: Path) -> Steady:
         began = time.perf_counter()
         await sipp_calls(folder, far.port, calls, RATE, calls)
         took_s = time.perf_counter() - began
-        return Steady(calls / took_s, 1 - await far.repeated() / calls)
+        return Steady(calls / took_s, 1 - await far.repeated(calls) / calls)
 
 
 def _many(run: Run, folder: Path) -> list[Figure]:

@@ -36,7 +36,7 @@ GIVEN_UP_SHARE = 10
 """Of how many calls one is given up when it does not."""
 MOST_LOST_FRAMES = int(5 / FRAME_S)
 """Of so much that is missing nothing can be made."""
-NICER = 5
+NICER = 10
 """By how much less urgent it is than who makes the calls."""
 READ_BYTES = 262_144
 
