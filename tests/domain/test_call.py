@@ -188,3 +188,11 @@ def test_a_call_that_was_not_answered_lasted_for_no_time() -> None:
 
 def test_a_clock_that_was_set_back_makes_no_negative_duration() -> None:
     assert Report(Outcome.ANSWERED, NOW - timedelta(seconds=3), answered_at=NOW).duration_s == 0
+
+
+def test_a_call_is_told_to_end_when_it_was_to_be_hung_up_and_not_when_its_bye_left() -> None:
+    late = Report(Outcome.ANSWERED, NOW + timedelta(seconds=3, milliseconds=2), answered_at=NOW)
+    assert (late.duration_s, late.cut(3).duration_s) == (4, 3)
+    assert late.cut(4) == late
+    unanswered = Report(Outcome.NO_ANSWER, NOW)
+    assert unanswered.cut(3) == unanswered

@@ -6,7 +6,7 @@ itself: a call whose node was lost becomes ``uncertain``. A new attempt comes fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -205,6 +205,16 @@ class Report:
         if self.answered_at is None:
             return 0
         return max(-((self.answered_at - self.ended_at) // timedelta(seconds=1)), 0)
+
+    def cut(self, longest_s: int) -> Report:
+        """End no later than the call was to be hung up: its BYE leaves some milliseconds after that, in nobody's time.
+
+        Args:
+            longest_s: seconds from the answer on.
+        """
+        if self.answered_at is None:
+            return self
+        return replace(self, ended_at=min(self.ended_at, self.answered_at + timedelta(seconds=longest_s)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,9 +144,8 @@ class Dialler:
 
     async def _ask(self, dial: Dial) -> Report:
         """Have its carrier make a call: the engine of its trunk, or a simulator."""
-        if dial.path is None:
-            return await self._routes[dial.route].call(dial, self._desk.note)
-        return await self._engines[dial.path.trunk.engine].call(dial, self._desk.note)
+        carrier = self._routes[dial.route] if dial.path is None else self._engines[dial.path.trunk.engine]
+        return (await carrier.call(dial, self._desk.note)).cut(dial.longest_s)
 
     async def _hear(self, signal: Subscription) -> None:
         while True:
