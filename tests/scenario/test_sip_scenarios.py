@@ -31,9 +31,7 @@ from tests.scenario.far_end import FarEnd, far_end
 from tests.store.test_calls import DEPOSIT_MICROS, Customer
 from tests.wire.sound import keep
 
-#: As long as its hold, so that the call may be cut where the message ends: its timeline says the one or the other.
-MESSAGE_S = 4
-LONG_S = 60
+MESSAGE_S, LONG_S = 4, 60
 MICROS_A_SECOND = 1_000
 WHOLE = MESSAGE_S * MICROS_A_SECOND
 WRONG = Credentials(CREDENTIALS.username, "guess")
@@ -90,7 +88,7 @@ def answered(*scenarios: str, micros: int | None = WHOLE, **rest: Any) -> Row:
 
 
 ROWS = {
-    "answers": answered("answer"),
+    "answers": answered("answer", notes=("played",)),
     "is busy": Row(("busy",), "busy", 486),
     "declines": Row(("declined",), "declined", 603),
     "is unknown": Row(("not_found",), "invalid_number", 404),
@@ -101,7 +99,7 @@ ROWS = {
     "refuses the proxy's digest": Row(("proxy_refuses",), "congestion", 407, credentials=WRONG),
     "wants a digest": answered("auth", credentials=CREDENTIALS),
     "refuses the digest": Row(("auth",), "congestion", 403, credentials=WRONG),
-    "plays before the answer": answered("early_media", notes=("early_media",)),
+    "plays before the answer": answered("early_media", notes=("early_media", "played")),
     "hangs up after a second": answered("hangs_up", micros=None, seconds=LONG_S, notes=("far_end_hung_up",)),
     "puts us on hold": answered("hold", notes=("hold", "resumed")),
     "wants to be refreshed": answered("refreshed"),

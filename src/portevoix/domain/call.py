@@ -207,7 +207,7 @@ class Report:
         return max(-((self.answered_at - self.ended_at) // timedelta(seconds=1)), 0)
 
     def cut(self, longest_s: int) -> Report:
-        """End no later than the call was to be hung up: its BYE leaves some milliseconds after that, in nobody's time.
+        """End no later than what was paid for: the message's last frames and the BYE are in nobody's time.
 
         Args:
             longest_s: seconds from the answer on.

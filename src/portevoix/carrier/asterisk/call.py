@@ -26,7 +26,7 @@ from portevoix.carrier.asterisk.hearing import Hearing
 from portevoix.carrier.asterisk.sounds import Sounds
 from portevoix.carrier.asterisk.tap import Tap
 from portevoix.carrier.asterisk.terms import AsteriskTerms
-from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step
+from portevoix.carrier.sip.answering import PLAY_OUT_S, HangUp, Note, Plan, Play, Step
 from portevoix.carrier.sip.ear import Ear
 from portevoix.carrier.sip.wire import Mode
 from portevoix.domain.call import Answerer, Outcome, Report, Trace
@@ -232,7 +232,7 @@ class Call:
         self._cancel("ring")
         self._answered_at = self._means.clock.now()
         self._progress(Progress(self._dial.call_id, self._dial.attempt, self._rang_at, self._answered_at))
-        self._after("longest", self._dial.longest_s, self._cut)
+        self._after("longest", self._dial.longest_s + PLAY_OUT_S, self._cut)
         await self._follow(self._plan.answered())
         self._hearing.begin(self._plan.wait_ms if self._plan.listens else None)
         if not self._playback:

@@ -29,6 +29,11 @@ BEEP_MAY_COME_MS = 2_500
 """How long a call goes on after a message that began without a beep: one may still come."""
 
 
+PLAY_OUT_S = 0.5
+"""How long a call goes on after the end of its hold, in nobody's time: media begin a little after the answer, and a
+message that lasts as long as the hold is not to lose its last syllable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Play:
     """Play the message from its beginning, also when it is playing."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from portevoix.audio.answering.heard import Heard
-from portevoix.carrier.sip.answering import HangUp, Note, Plan, Play, Step, summary
+from portevoix.carrier.sip.answering import PLAY_OUT_S, HangUp, Note, Plan, Play, Step, summary
 from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
 from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
 from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, hang_up, is_stale
@@ -273,7 +273,7 @@ class Session:
             self.stream.keeper = self._kept.take
         self._follow(self._plan.answered())  # before anything can leave: its first frame is the first of all
         self.aim(media)
-        self._after("longest", self._begin.longest_s, self._cut)
+        self._after("longest", self._begin.longest_s + PLAY_OUT_S, self._cut)
         self._indialog.agreed(response)
         if self._plan.listens and self.stage is Stage.ANSWERED:
             listening = self._means.ear.listen(self._heard, self._deaf, self._plan.wait_ms)
