@@ -15,6 +15,7 @@ from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import House
 from portevoix.service.keys import create_key
 from tests.console.conftest import MANAGER, People
+from tests.console.gallery import GALLERY, NOT_SHOWN
 from tests.console.visitor import Visitor, words_of
 
 PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
@@ -139,3 +140,9 @@ async def test_what_is_done_is_noted_with_who_did_it_and_how_it_ended(people: Pe
     newest = (await house.deeds.newest(None, 1))[0]
     assert (newest.who, newest.action, newest.outcome) == (MANAGER, "change-password", "refused")
     assert (newest.address, newest.account) == ("127.0.0.1", None)
+
+
+def test_every_page_is_looked_at() -> None:
+    """A page is in the gallery, or it is said why not."""
+    shown = {page.path for page in PAGES if page.method == "GET"}
+    assert set(GALLERY) | set(NOT_SHOWN) == shown
