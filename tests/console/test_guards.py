@@ -10,7 +10,7 @@ import pytest
 
 from portevoix.console.app import PAGES
 from portevoix.console.page import Needs, Page
-from portevoix.domain.account import KeyTerms
+from portevoix.domain.account import KeyTerms, State
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import House
 from portevoix.service.keys import create_key
@@ -133,6 +133,18 @@ async def test_what_lies_beside_the_pages_may_be_kept_for_ever(people: People) -
         answer = await people.manager.get(path)
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
     assert (await people.manager.get("/console/static/0/../../app.py")).status_code == 404
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.needs is Needs.MANAGER], ids=name)
+async def test_of_an_account_that_is_switched_off_its_own_people_change_nothing(
+    people: People, house: House, page: Page
+) -> None:
+    await house.accounts.set_state(AccountRef(people.account.account), State.DISABLED)
+    path = at(page, {**nobodys(page), "account": people.account.account, "mode": "sandbox"})
+    answer = await ask(people.manager, page, path)
+    assert answer.status_code == 403
+    assert "This account is switched off" in words_of(answer)
+    assert (await people.manager.get(people.place)).status_code == 200
 
 
 async def test_what_is_done_is_noted_with_who_did_it_and_how_it_ended(people: People, house: House) -> None:

@@ -186,3 +186,20 @@ async def test_the_language_that_was_chosen_is_spoken(people: People) -> None:
     await people.manager.post("/console/me/language", language="fr")
     assert "Vos réglages" in words_of(await people.manager.get("/console/me"))
     assert (await people.manager.post("/console/me/language", language="xx")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_warned"),
+    [
+        ({"host": "console.example"}, True),
+        ({"host": "console.example", "x-forwarded-proto": "https"}, False),
+        ({"host": "127.0.0.1:8080"}, False),
+        ({"host": "[::1]:8080"}, False),
+        ({"host": "[broken"}, True),
+    ],
+)
+async def test_whoever_cannot_stay_signed_in_is_told_why(
+    http: httpx2.AsyncClient, headers: dict[str, str], is_warned: bool
+) -> None:
+    page = await http.get("/console/sign-in", headers={"accept-language": "en", **headers})
+    assert ("came without encryption" in words_of(page)) is is_warned

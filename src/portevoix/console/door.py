@@ -6,16 +6,26 @@ import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.datastructures import FormData
 from starlette.types import Receive, Scope, Send
 
 from portevoix.console import cookies, rendering, words
-from portevoix.console.page import Needs, Page, Reply, Seen, Visit
+from portevoix.console.page import Needs, Page, Reply, Seen, Visit, header
 from portevoix.console.texts import chosen, texts_in
-from portevoix.domain.errors import Defect, DomainError, InvalidValue, NotFound, RateLimited, Unavailable
+from portevoix.domain import account
+from portevoix.domain.errors import (
+    AccountBlocked,
+    AccountDisabled,
+    Defect,
+    DomainError,
+    InvalidValue,
+    NotFound,
+    RateLimited,
+    Unavailable,
+)
 from portevoix.domain.ids import AccountRef, Mode, parse_public_id
 from portevoix.domain.limit import Limit
 from portevoix.domain.person import Role, RoleRefused, Session, SignedOut
@@ -47,6 +57,8 @@ class FormExpired(DomainError):
 STATUSES: dict[type[DomainError], int] = {
     NotFound: 404,
     RoleRefused: 403,
+    AccountDisabled: 403,
+    AccountBlocked: 403,
     FormExpired: 403,
     RateLimited: 429,
     Defect: 500,
@@ -105,8 +117,8 @@ class Door:
             raise NotFound("there is nothing at this address")
         if self.page.is_of_account:
             visit = _with(visit, seen=await self._seen(session, visit.path))
-        if needs is Needs.MANAGER and session.person.role is Role.VIEWER:
-            raise RoleRefused("a viewer changes nothing")
+        if needs is Needs.MANAGER:
+            _admit(visit)
         return visit
 
     async def _seen(self, session: Session, path: Mapping[str, str]) -> Seen:
@@ -119,9 +131,9 @@ class Door:
             raise NotFound("there is no such account") from None
         if not session.person.may_see(ref.public_id):
             raise NotFound("there is no such account")
-        account = await self.house.accounts.find(ref)
+        found = await self.house.accounts.find(ref)
         access = await self.house.accounts.access(ref, session.person.scopes)
-        return Seen(ref, account.name, access, account.low_balance_micros)
+        return Seen(ref, found.name, access, found.low_balance_micros)
 
     async def _answer(self, visit: Visit) -> Reply:
         if self.page.method != "POST":
@@ -166,6 +178,19 @@ def refused(visit: Visit, error: DomainError) -> Answer:
     return visit.show("refused.html", {"code": status, "refusal": words.refusal(visit.texts, error)}, status)
 
 
+def _admit(visit: Visit) -> None:
+    """Let a person change an account; of one that is switched off, the operator alone changes something.
+
+    Raises:
+        RoleRefused, AccountDisabled, AccountBlocked.
+    """
+    role = visit.person.role
+    if role is Role.VIEWER:
+        raise RoleRefused("a viewer changes nothing")
+    if role is not Role.OPERATOR:
+        account.admit(visit.access, account.Scope.MANAGE, trace_of(visit.scope).address)
+
+
 def _with(visit: Visit, **changed: object) -> Visit:
     fields = {name: getattr(visit, name) for name in visit.__dataclass_fields__}
     return Visit(**{**fields, **changed})
@@ -184,12 +209,7 @@ def _is_from_here(scope: Scope) -> bool:
     if site:
         return site == "same-origin"
     origin = header(scope, b"origin")
-    return bool(origin) and urlsplit(origin).netloc == header(scope, b"host")
-
-
-def header(scope: Scope, wanted: bytes) -> str:
-    """Read a header; empty where there is none."""
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+    return bool(origin) and origin.partition("://")[2] == header(scope, b"host")
 
 
 @asynccontextmanager

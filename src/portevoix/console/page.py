@@ -39,6 +39,11 @@ ROOMS = (
 )
 
 
+def header(scope: Scope, wanted: bytes) -> str:
+    """Read a header; empty where there is none."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+
+
 class Needs(Enum):
     """Who may open a page."""
 

@@ -50,6 +50,8 @@ REFUSALS = {
     "invitation_invalid": N_("This link was used, or has expired. Ask for another one."),
     "rate_limited": N_("Too many attempts. Wait a moment, then try again."),
     "role_refused": N_("Your role does not allow this."),
+    "account_disabled": N_("This account is switched off. Ask the operator."),
+    "account_blocked": N_("This account is blocked. Ask the operator."),
     "not_found": N_("There is nothing at this address."),
     "unavailable": N_("The service cannot be reached at the moment. Nothing was changed; try again."),
     "form_expired": N_("The page was open for too long, or the form came from elsewhere. Please send it again."),

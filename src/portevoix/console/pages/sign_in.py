@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
+from starlette.types import Scope
+
 from portevoix.console import cookies
-from portevoix.console.page import Needs, Page, Visit
+from portevoix.console.page import Needs, Page, Shown, Visit, header
 from portevoix.console.rendering import PREFIX
 from portevoix.domain.person import PasswordRefused, SignInRefused
 from portevoix.service import people
 from portevoix.web.answer import Answer
 
+_PORT = re.compile(r":[0-9]+$")
+
 
 async def _form(visit: Visit) -> Answer:
     if visit.session is not None:
         return visit.go("/")
-    return visit.show("sign_in.html", {"email": "", "next": _inside(visit.query.get("next", ""))})
+    return visit.show("sign_in.html", _shown(visit, "", _inside(visit.query.get("next", ""))))
 
 
 async def _sign_in(visit: Visit) -> Answer:
@@ -21,7 +27,7 @@ async def _sign_in(visit: Visit) -> Answer:
     try:
         signed_in = await people.sign_in(visit.house, email, visit.field("password"), visit.field("code"))
     except SignInRefused as error:
-        return visit.refuse("sign_in.html", error, {"email": email, "next": after})
+        return visit.refuse("sign_in.html", error, _shown(visit, email, after))
     return visit.go(after or "/", headers=(cookies.keep(signed_in.token),))
 
 
@@ -44,6 +50,18 @@ async def _accept(visit: Visit) -> Answer:
     except PasswordRefused as error:
         return visit.refuse("welcome.html", error, {"email": person.email.text})
     return visit.go("/", headers=(cookies.keep(signed_in.token),))
+
+
+def _shown(visit: Visit, email: str, after: str) -> Shown:
+    return {"email": email, "next": after, "is_kept": _keeps_cookies(visit.scope)}
+
+
+def _keeps_cookies(scope: Scope) -> bool:
+    """Tell whether a browser keeps a cookie for encrypted connections: it does over one, and from this machine."""
+    if scope.get("scheme") == "https" or header(scope, b"x-forwarded-proto") == "https":
+        return True
+    host = _PORT.sub("", header(scope, b"host")).strip("[]").lower()
+    return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
 
 
 def _inside(path: str) -> str:
