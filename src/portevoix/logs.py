@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from portevoix.api.trace import Answered
+from portevoix.web.trace import Answered
 
 #: How long lines of the access log gather before they are written together.
 GATHER_S = 0.02

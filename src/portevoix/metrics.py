@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portevoix.api.trace import Answered
 from portevoix.domain.dialling import Conclusion
 from portevoix.domain.money import MICROS_PER_EURO
+from portevoix.web.trace import Answered
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram

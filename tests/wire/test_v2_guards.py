@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v2.describe import EVERYWHERE
 from portevoix.api.v2.operation import Operation
 from portevoix.api.v2.problems import row_of
@@ -21,6 +20,7 @@ from portevoix.domain import errors
 from portevoix.ports import House
 from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.service.credit import check_ledger
+from portevoix.web.body import BodyTooLarge, BodyTooSlow
 from tests.conftest import Serve
 from tests.notify.receiver import Receiver
 from tests.wire.modern import FAST, LATER, Client, problem

@@ -13,12 +13,9 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portevoix.api import reference_page, voices_page
-from portevoix.api.address import Proxies
-from portevoix.api.answer import Answer
 from portevoix.api.guard import Counted, Guard
 from portevoix.api.openapi import openapi
 from portevoix.api.operations import Probe, alive, ready
-from portevoix.api.trace import Observer, Traced, trace_of
 from portevoix.api.v1 import refusals
 from portevoix.api.v1 import routes as v1
 from portevoix.api.v1.wire import encode_json
@@ -28,6 +25,9 @@ from portevoix.domain.account import Network
 from portevoix.domain.errors import Defect, DomainError, MethodNotAllowed, NotFound, RateLimited, Unavailable
 from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
+from portevoix.web.address import Proxies
+from portevoix.web.answer import Answer
+from portevoix.web.trace import Observer, Traced, trace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def build(
     rules: Rules,
     observers: Sequence[Observer],
     figures: Callable[[], Answer],
+    others: Mapping[str, Callable[[Doorstep], ASGIApp]] | None = None,
 ) -> ASGIApp:
     """Put the door together.
 
@@ -72,6 +73,7 @@ def build(
         open_house: opened when the server starts, closed when it has answered its last request.
         observers: are told of each answered request.
         figures: the answer of ``/metrics``.
+        others: doors beside this one, by the first part of their paths.
     """
     door = _Door()
 
@@ -79,6 +81,7 @@ def build(
     async def lifespan(_app: object) -> AsyncIterator[None]:
         async with open_house() as doorstep:
             door.guard = Guard(doorstep.house, doorstep.limits, rules.allowed, rules.wrong_key)
+            door.others = {name: make(doorstep) for name, make in (others or {}).items()}
             door.router.routes = [*_routes(doorstep, door.guard, rules, figures)]
             yield
 
@@ -91,8 +94,12 @@ class _Door:
 
     router: Router
     guard: Guard
+    others: Mapping[str, ASGIApp]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (other := self.others.get(scope["path"].split("/", 2)[1])):
+            await other(scope, receive, send)
+            return
         scope["app"] = self  # so that the router raises what it cannot route
         try:
             await self.router(scope, receive, send)

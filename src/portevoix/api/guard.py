@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from portevoix.api.address import limited_as
-from portevoix.api.answer import Headers
-from portevoix.api.trace import Trace
 from portevoix.domain import account
 from portevoix.domain.account import Access
 from portevoix.domain.errors import KeyMissing, KeyUnknown, RateLimited
 from portevoix.domain.limit import Allowance, Limit
 from portevoix.ports import Clock, House, Limits
 from portevoix.service.reading import find_access
+from portevoix.web.address import limited_as
+from portevoix.web.answer import Headers
+from portevoix.web.trace import Trace
 
 #: What a client that reads the three headers is told where the operator has lifted the limit.
 UNLIMITED = 1_000_000

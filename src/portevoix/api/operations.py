@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from portevoix.api.answer import Answer
-from portevoix.api.trace import trace_of
 from portevoix.domain.account import Network, is_within
+from portevoix.web.answer import Answer
+from portevoix.web.trace import trace_of
 
 TEXT = b"text/plain; charset=utf-8"
 

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from portevoix.api.answer import Answer, Headers
+from portevoix.web.answer import Answer, Headers
 
 STYLE_PATH = "/docs/style.css"
 HTML = b"text/html; charset=utf-8"

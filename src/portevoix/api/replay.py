@@ -6,12 +6,12 @@ from hashlib import sha256
 
 from starlette.types import Scope
 
-from portevoix.api.answer import Answer
 from portevoix.domain.account import Access
 from portevoix.domain.errors import DomainError, IdempotencyConflict
 from portevoix.domain.ids import parse_idempotency_key
 from portevoix.domain.notice import KeptAnswer
 from portevoix.ports import House
+from portevoix.web.answer import Answer
 
 HEADER = b"idempotency-key"
 REPLAYED = ((b"idempotent-replayed", b"true"),)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.types import Scope
 
-from portevoix.api.answer import Answer
 from portevoix.api.reference_page import HTML, STYLE_PATH, policy, templates
 from portevoix.domain.errors import DomainError
 from portevoix.domain.speech import Utterance
 from portevoix.ports import House
 from portevoix.service.speech import list_voices, say
+from portevoix.web.answer import Answer
 
 FRENCH = "Bonjour. Votre rendez-vous est confirmé pour lundi, à 14h30. Le prix est de 12,50 €."
 OTHER = "1, 2, 3, 4, 5."  # every voice says numbers in its own language

@@ -14,13 +14,12 @@ import structlog
 from starlette.types import ASGIApp
 
 from portevoix import logs
-from portevoix.api.answer import Answer
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.limits import LocalLimits, LocalThenShared
-from portevoix.api.trace import Observer
 from portevoix.bootstrap.house import Opened, SystemClock, house_of, open_house, pepper_of
 from portevoix.bootstrap.sending import Sending
 from portevoix.bootstrap.studio import StudioFailure
+from portevoix.console import app as console
 from portevoix.domain.errors import DomainError
 from portevoix.logs import AccessLog
 from portevoix.metrics import CONTENT_TYPE, Metrics
@@ -32,6 +31,8 @@ from portevoix.store.database import check_url
 from portevoix.store.instance import PepperMismatch
 from portevoix.store.limits import SharedLimits
 from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
+from portevoix.web.answer import Answer
+from portevoix.web.trace import Observer
 
 __all__ = [
     "FAILURES",
@@ -142,7 +143,13 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
             if access_log:
                 access_log.flush()
 
-    return build(doorstep, rules, observers, lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()))
+    return build(
+        doorstep,
+        rules,
+        observers,
+        lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()),
+        {"console": lambda step: console.build(step.house, step.limits)},
+    )
 
 
 def _spare_collector() -> None:
@@ -170,6 +177,7 @@ async def _maintain(opened: Opened, limits: SharedLimits, keep_days: int) -> Non
             opened.house.ledger.expire_due,
             opened.recordings.sweep,
             opened.answers.forget,
+            opened.house.sessions.sweep,
             limits.forget,
             erase_old,
         ):

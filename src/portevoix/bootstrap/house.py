@@ -24,8 +24,10 @@ from portevoix.store.instance import agree_on_pepper, count_events_anew
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
 from portevoix.store.notices import PostgresNotices
+from portevoix.store.people import PostgresPeople
 from portevoix.store.recordings import PostgresRecordings
 from portevoix.store.sandboxes import PostgresSandboxes
+from portevoix.store.sessions import PostgresDeeds, PostgresSessions
 from portevoix.store.signals import PostgresSignals
 from portevoix.store.tariffs import KeptTariffs, PostgresTariffs
 from portevoix.store.trunks import PostgresTrunks
@@ -157,6 +159,9 @@ def _house(
         answers=PostgresAnswers(store, clock),
         sandboxes=PostgresSandboxes(store, clock, rest.seed),
         trunks=PostgresTrunks(store, clock),
+        people=PostgresPeople(store, clock),
+        sessions=PostgresSessions(store, clock),
+        deeds=PostgresDeeds(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

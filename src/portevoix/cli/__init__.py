@@ -23,6 +23,8 @@ COMMANDS = {
     "ledger": "Prove the ledger, print statements.",
     "listen": "Forward what a notifyUrl would be told to a URL of this machine.",
     "migrate": "Bring the database's schema up to date.",
+    "operator": "Let operators into the console.",
+    "person": "Let an account's own people into the console.",
     "route": "Say which numbers go over which trunk.",
     "say": "Say a text as the phone will: into a file, or aloud.",
     "send": "Call phones, and play them a text or a recording.",

@@ -18,13 +18,20 @@ from portevoix import bootstrap
 from portevoix.cli.serve import serve
 from portevoix.cli.session import data_option, read_settings, told_errors
 from portevoix.domain.account import parse_networks
+from portevoix.domain.mail import EmailAddress
 from portevoix.domain.money import MICROS_PER_EURO
+from portevoix.domain.person import Role
+from portevoix.ports import House
 from portevoix.service.accounts import open_account
+from portevoix.service.people import add_person, invite
 from portevoix.settings import Settings
 
 SANDBOX_CREDIT_MICROS = 100 * MICROS_PER_EURO
 START_TIMEOUT_S = 60
 LOOPBACK = "127.0.0.0/8 ::1"
+
+OPERATOR = "operator@localhost"
+"""Who signs in to the demo's console."""
 
 #: Of the regulator's fiction block: its simulated phone rings for 4 s, is answered, and listens for 6 s.
 PHONE = "0639980400"
@@ -41,8 +48,8 @@ def command(host: str | None, port: str | None, data: Path | None) -> None:
     click.echo(f"==> {where}")
     with told_errors(), bootstrap.database(settings) as url:
         bootstrap.prepare(url)
-        key = asyncio.run(_demo_key(settings, url))
-        serve(settings, lambda: _announce(settings, key))
+        key, link = asyncio.run(_demo(settings, url))
+        serve(settings, lambda: _announce(settings, key, link))
     click.echo("==> stopped; the data stays in " + str(settings.data))
 
 
@@ -53,26 +60,43 @@ def _open_to_this_machine(settings: Settings) -> Settings:
     return replace(settings, webhooks_allow=parse_networks(LOOPBACK))
 
 
-def _announce(settings: Settings, key: str) -> None:
+def _announce(settings: Settings, key: str, link: str) -> None:
     """Leave the welcome to a process of its own: workers are forked, and a thread of ours could hold a lock then."""
     click.echo("==> starting the server")
-    multiprocessing.get_context("fork").Process(target=_welcome, args=(settings, key), daemon=True).start()
+    multiprocessing.get_context("fork").Process(target=_welcome, args=(settings, key, link), daemon=True).start()
 
 
-async def _demo_key(settings: Settings, url: str) -> str:
+async def _demo(settings: Settings, url: str) -> tuple[str, str]:
+    """Open the demo account and its operator once; returns the test key, and where the console is entered."""
+    async with bootstrap.house_of(settings, url) as opened:
+        return await _demo_key(settings, opened.house), await _demo_operator(opened.house)
+
+
+async def _demo_operator(house: House) -> str:
+    """Make the link by which the demo's operator chooses a password; the sign-in, once there is one."""
+    found = await house.people.by_email(EmailAddress.parse(OPERATOR))
+    if found is None:
+        _, token = await add_person(house, OPERATOR, Role.OPERATOR, None)
+    elif found[0].has_password:
+        return "/console/"
+    else:
+        token = await invite(house, found[0])
+    return f"/console/welcome/{token}"
+
+
+async def _demo_key(settings: Settings, house: House) -> str:
     """Open the demo account once; its key is kept in the data folder, readable by its owner alone."""
     kept = settings.data / "demo.json"
     if kept.exists():
         key: str = json.loads(kept.read_text(encoding="utf-8"))["test_key"]
         return key
-    async with bootstrap.house_of(settings, url) as opened:
-        account = await open_account(opened.house, "Demo", sandbox_micros=SANDBOX_CREDIT_MICROS)
+    account = await open_account(house, "Demo", sandbox_micros=SANDBOX_CREDIT_MICROS)
     with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump({"account": account.account, "test_key": account.test_key}, file)
     return account.test_key
 
 
-def _welcome(settings: Settings, key: str) -> None:
+def _welcome(settings: Settings, key: str, link: str) -> None:
     """Say how to try the server, once it answers; whoever stops the server stops this too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     base = f"http://{settings.host}:{settings.port}"
@@ -98,6 +122,7 @@ Portevoix is ready, with a demo account and 100 € of sandbox credit.
   watch      portevoix watch CAMPAIGNID
   listen     portevoix inbox
   read       {base}/docs
+  see        {base}{link}   (the console, as {OPERATOR})
 
 Ctrl-C stops the server; the data stays in {settings.data}."""
     )

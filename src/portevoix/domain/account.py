@@ -107,9 +107,10 @@ class KeyTerms:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a right key leads to, read in one round trip.
+    """What a right key leads to, read in one round trip; or somebody who is signed in.
 
     Args:
+        key_id: ``None`` where it was no key that led here.
         account_id: the ledger account that the key opens.
         available_micros: its credit that may be spent now: nothing held, nothing expired.
         own_revision: the tariff revision of the account's own tariff in force, if it has one.
@@ -118,7 +119,7 @@ class Access:
         clock_offset_s: by how much the account's clock is ahead of ours: a sandbox's can be moved on.
     """
 
-    key_id: int
+    key_id: int | None
     account_id: int
     state: State
     scopes: frozenset[Scope]

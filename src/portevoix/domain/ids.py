@@ -9,7 +9,8 @@ from enum import StrEnum
 from portevoix.domain.errors import InvalidValue
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads as a digit
-_PUBLIC_ID = re.compile(r"(?:acct|key)_[0-9a-hjkmnp-tv-z]{12}", re.ASCII)
+_PUBLIC_ID = re.compile(r"(?:acct|key|user)_[0-9a-hjkmnp-tv-z]{12}", re.ASCII)
+_NAMES = {"acct": "an account", "key": "a key", "user": "a person's"}
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -24,7 +25,7 @@ def public_id(kind: str, entropy: bytes) -> str:
     """Make a public id from randomness.
 
     Args:
-        kind: ``acct`` or ``key``.
+        kind: ``acct``, ``key`` or ``user``.
         entropy: 12 random bytes, of which 60 bits are used.
     """
     if len(entropy) != 12:
@@ -39,7 +40,7 @@ def parse_public_id(text: str, kind: str) -> str:
         InvalidValue: not an id of this kind.
     """
     if not _PUBLIC_ID.fullmatch(text) or not text.startswith(f"{kind}_"):
-        raise InvalidValue(f"not {'an account' if kind == 'acct' else 'a key'} id: {text[:40]!r} ({kind}_…)")
+        raise InvalidValue(f"not {_NAMES[kind]} id: {text[:40]!r} ({kind}_…)")
     return text
 
 

@@ -4,6 +4,7 @@ from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
 from portevoix.ports.house import House, Policy
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
+from portevoix.ports.people import Deeds, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Room, Trunks, TrunkSight
@@ -15,16 +16,19 @@ __all__ = [
     "Campaigns",
     "Carrier",
     "Clock",
+    "Deeds",
     "House",
     "Keys",
     "Ledger",
     "Limits",
     "Mailer",
     "Notices",
+    "People",
     "Policy",
     "Recordings",
     "Room",
     "Sandboxes",
+    "Sessions",
     "Signals",
     "Speech",
     "Subscription",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
-from portevoix.domain.account import Access, Account, ApiKey, Event, KeyTerms, State
+from portevoix.domain.account import Access, Account, ApiKey, Event, KeyTerms, Scope, State
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.ledger import (
     GrantTerms,
@@ -31,6 +31,9 @@ class Accounts(Protocol):
 
     async def find(self, ref: AccountRef) -> Account:
         """Read one account. Raises NotFound."""
+
+    async def access(self, ref: AccountRef, scopes: frozenset[Scope]) -> Access:
+        """Read what somebody who is signed in may do with an account. Raises NotFound."""
 
     async def list(self) -> Sequence[Account]:
         """Read all accounts, oldest first."""
@@ -110,6 +113,13 @@ class Ledger(Protocol):
 
     def statement(self, account_id: int, after_id: int = 0) -> AsyncIterator[StatementLine]:
         """Read an account's transfers, oldest first, from after one on."""
+
+    async def spending(self, account_id: int, first: date, zone: str) -> Mapping[date, int]:
+        """Tell what each day cost from a first one, in micro-euros: settled less refunded; days without are left out.
+
+        Args:
+            zone: of time, by whose midnights days are told apart.
+        """
 
     async def check(self) -> Sequence[Violation]:
         """Prove the ledger's invariants on one snapshot; returns every row that breaks one."""

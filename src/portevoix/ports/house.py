@@ -11,6 +11,7 @@ from portevoix.domain.safety import Safety
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
 from portevoix.ports.notices import Answers, Notices, Signals
+from portevoix.ports.people import Deeds, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Trunks
@@ -62,6 +63,9 @@ class House:
     answers: Answers
     sandboxes: Sandboxes
     trunks: Trunks
+    people: People
+    sessions: Sessions
+    deeds: Deeds
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portevoix.domain.account import Account, Event, State
+from portevoix.domain.account import Access, Account, Event, Scope, State
 from portevoix.domain.errors import NotFound
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import Clock
@@ -41,6 +41,16 @@ class PostgresAccounts:
         if row is None:
             raise NotFound(f"there is no account {ref}")
         return _account(row)
+
+    async def access(self, ref: AccountRef, scopes: frozenset[Scope]) -> Access:
+        """Read what somebody who is signed in may do with an account."""
+        values = {"public_id": ref.public_id, "mode": ref.mode, "at": self._clock.now()}
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL["access_of_account"], values)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no account {ref}")
+        account_id, state, available_micros, own, default, offset_s = row
+        return Access(None, account_id, State(state), scopes, (), available_micros, own, default, ref.mode, offset_s)
 
     async def list(self) -> Sequence[Account]:
         """Read all accounts, oldest first."""

@@ -73,7 +73,7 @@ class PostgresKeys:
     async def access(self, digest: bytes) -> Access | None:
         """Read what a valid key leads to; concurrent lookups share a round trip."""
         access = await self._lookups.submit(digest)
-        if access is not None:
+        if access is not None and access.key_id is not None:
             self._used[access.key_id] = self._clock.now()
         return access
 

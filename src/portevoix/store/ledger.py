@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from portevoix.domain.errors import (
@@ -154,6 +154,13 @@ class PostgresLedger:
             if len(rows) < STATEMENT_PAGE:
                 return
             after_id = rows[-1][0]
+
+    async def spending(self, account_id: int, first: date, zone: str) -> Mapping[date, int]:
+        """Tell what each day cost from a first one on."""
+        values = {"account_id": account_id, "first": first, "zone": zone}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["spending"], values)).fetchall()
+        return dict(rows)
 
     async def check(self) -> Sequence[Violation]:
         """Run every invariant's query on one snapshot, so that a ledger at work can be proved too."""

@@ -11,11 +11,8 @@ import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from portevoix.api.answer import XML, Answer
-from portevoix.api.body import read_body
 from portevoix.api.guard import Counted, Guard, bearer
 from portevoix.api.replay import Replay
-from portevoix.api.trace import Trace, trace_of
 from portevoix.api.v1.refusals import BodyMalformed, FieldInvalid, refusal_of
 from portevoix.api.v1.wire import encode_json
 from portevoix.api.v1.xml import encode_xml
@@ -23,6 +20,9 @@ from portevoix.domain import account
 from portevoix.domain.account import Access
 from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
 from portevoix.ports import House
+from portevoix.web.answer import XML, Answer
+from portevoix.web.body import read_body
+from portevoix.web.trace import Trace, trace_of
 
 Body = TypeVar("Body")
 Done = TypeVar("Done")

@@ -7,7 +7,6 @@ from typing import NamedTuple, Self
 
 from msgspec import UNSET, ValidationError
 
-from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v1.wire import FieldError, Refusal
 from portevoix.domain import (
     audio,
@@ -22,6 +21,7 @@ from portevoix.domain import (
     speech,
     webhook,
 )
+from portevoix.web.body import BodyTooLarge, BodyTooSlow
 
 
 class BodyMalformed(errors.InvalidValue):

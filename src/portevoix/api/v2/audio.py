@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from starlette.datastructures import UploadFile
 
-from portevoix.api.answer import Answer
-from portevoix.api.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
-from portevoix.api.v2.forms import FRAME_BYTES, is_form, read_form
 from portevoix.api.v2.operation import Call, Form, Media, Operation, parse_json
 from portevoix.api.v2.problems import RangeOutside
 from portevoix.api.v2.ranges import ranged
@@ -27,6 +24,9 @@ from portevoix.domain.errors import InvalidValue
 from portevoix.domain.recording import Place, Recording, RecordingInUse, RecordingNotFound
 from portevoix.ports import House
 from portevoix.service import library
+from portevoix.web.answer import Answer
+from portevoix.web.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
+from portevoix.web.forms import FRAME_BYTES, is_form, read_form
 
 WAV = b"audio/wav"
 MEDIA_WAV = Media("audio/wav")

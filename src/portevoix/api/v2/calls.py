@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from portevoix.api.answer import Answer, Stream
 from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Media, Operation
 from portevoix.api.v2.problems import RangeOutside
@@ -16,6 +15,7 @@ from portevoix.domain.account import Scope
 from portevoix.domain.campaign import CallNotFound, CallNotRecorded, CampaignNotFound, parse_call_id
 from portevoix.domain.notice import parse_place
 from portevoix.service import proof, sent
+from portevoix.web.answer import Answer, Stream
 
 
 async def _list(call: Call[wire.CallQuery, None]) -> wire.CallPage | Stream:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Struct
 
-from portevoix.api.body import BodyTooLarge
 from portevoix.api.schema import IDEMPOTENCY_KEY, REPLAYED, Described, Schema, Schemas, headers
 from portevoix.api.v2 import problems
 from portevoix.api.v2.operation import Media, Operation
 from portevoix.api.v2.problems import Problem, row_of
 from portevoix.domain import errors
+from portevoix.web.body import BodyTooLarge
 
 #: What any operation can end with.
 EVERYWHERE: tuple[type[errors.DomainError], ...] = (

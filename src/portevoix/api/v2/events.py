@@ -8,9 +8,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from portevoix.api.answer import Stream
 from portevoix.api.guard import bearer
-from portevoix.api.trace import trace_of
 from portevoix.api.v2.operation import Call, Media, Operation
 from portevoix.api.v2.wire import notices as wire
 from portevoix.domain import account
@@ -19,6 +17,8 @@ from portevoix.domain.errors import DomainError
 from portevoix.domain.notice import parse_place
 from portevoix.service.events import Page, follow_events, sign_event
 from portevoix.service.reading import find_access
+from portevoix.web.answer import Stream
+from portevoix.web.trace import trace_of
 
 EVENT_STREAM = b"text/event-stream"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from portevoix.api import tricks
-from portevoix.api.answer import Answer
 from portevoix.api.v2.operation import Call, Form, Operation
 from portevoix.api.v2.orders import read_order
 from portevoix.api.v2.wire import messages as wire
@@ -39,6 +38,7 @@ from portevoix.domain.speech import (
 from portevoix.domain.webhook import NotifyUrlInvalid
 from portevoix.ports import House
 from portevoix.service import campaigns, sent
+from portevoix.web.answer import Answer
 
 _ORDER = (
     NumbersMissing,

@@ -11,16 +11,16 @@ import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from portevoix.api.answer import Answer, Stream
-from portevoix.api.body import Incoming, read_body
 from portevoix.api.guard import Counted, Guard, bearer
 from portevoix.api.replay import Replay
-from portevoix.api.trace import Trace, trace_of
 from portevoix.api.v2.problems import problem, row_of
 from portevoix.domain import account
 from portevoix.domain.account import Access
 from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
 from portevoix.ports import House
+from portevoix.web.answer import Answer, Stream
+from portevoix.web.body import Incoming, read_body
+from portevoix.web.trace import Trace, trace_of
 
 LIMIT = "v2"
 

@@ -11,9 +11,6 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 
-from portevoix.api.answer import Answer
-from portevoix.api.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
-from portevoix.api.v2.forms import FRAME_BYTES, is_form, only_field, read_form
 from portevoix.api.v2.operation import Call, parse_json
 from portevoix.api.v2.recipients import Recipients, entries_of
 from portevoix.api.v2.wire import orders as wire
@@ -25,6 +22,9 @@ from portevoix.domain.number import Number, NumberInvalid
 from portevoix.domain.schedule import ahead
 from portevoix.domain.speech import TextMissing, Utterance
 from portevoix.domain.webhook import NotifyUrl
+from portevoix.web.answer import Answer
+from portevoix.web.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
+from portevoix.web.forms import FRAME_BYTES, is_form, only_field, read_form
 
 #: What a recipient may take in a body: its number as people write it, and what else a file's line has.
 RECIPIENT_BYTES = 256

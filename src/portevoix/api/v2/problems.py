@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from portevoix.api.answer import Answer, Headers
-from portevoix.api.body import BodyTooLarge, BodyTooSlow
 from portevoix.api.v2.wire.orders import RefusedNumber, refused_number
 from portevoix.domain import audio, campaign, errors, recording, routing, safety, sandbox, speech
+from portevoix.web.answer import Answer, Headers
+from portevoix.web.body import BodyTooLarge, BodyTooSlow
 
 CONTENT_TYPE = b"application/problem+json"
 

@@ -6,8 +6,8 @@ import re
 
 from starlette.types import Scope
 
-from portevoix.api.answer import Answer
 from portevoix.api.v2.problems import RangeOutside, problem
+from portevoix.web.answer import Answer
 
 _RANGE = re.compile(rb"bytes=(\d{1,15})?-(\d{1,15})?", re.IGNORECASE)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from portevoix.api.answer import Answer
 from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Operation
 from portevoix.api.v2.problems import RangeOutside
@@ -20,6 +19,7 @@ from portevoix.domain.sandbox import SandboxOnly, must_be_sandbox
 from portevoix.ports import House
 from portevoix.service import sandbox
 from portevoix.service.sent import find_campaign
+from portevoix.web.answer import Answer
 
 
 async def _inbox(call: Call[wire.InboxQuery, None]) -> wire.Inbox:

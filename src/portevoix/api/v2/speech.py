@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from portevoix.api.answer import Answer
 from portevoix.api.v2.audio import MEDIA_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Operation
 from portevoix.api.v2.wire import audio as wire
 from portevoix.domain.account import Scope
 from portevoix.domain.speech import SpeechFailed, SpeechUnavailable, Utterance
 from portevoix.service.speech import list_voices, say
+from portevoix.web.answer import Answer
 
 
 async def _speak(call: Call[None, wire.SpeechRequest]) -> Answer:

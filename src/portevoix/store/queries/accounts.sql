@@ -16,6 +16,20 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micro
     WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s::timestamptz + make_interval(secs => a.clock_offset_s)) lapsed
 WHERE a.public_id = %(public_id)s AND a.mode = %(mode)s;
 
+-- name: access_of_account
+SELECT a.id, a.state,
+    a.available_micros - CASE WHEN a.next_expiry_at <= n.now_at THEN (
+        SELECT coalesce(sum(g.remaining_micros), 0)::bigint FROM credit_grant g
+        WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= n.now_at) ELSE 0 END AS available_micros,
+    (SELECT r.id FROM tariff_revision r WHERE r.tariff_id = a.tariff_id AND r.effective_from <= %(at)s
+        ORDER BY r.effective_from DESC LIMIT 1) AS own_revision,
+    (SELECT r.id FROM tariff_revision r JOIN tariff t ON t.id = r.tariff_id WHERE t.is_default AND r.effective_from <= %(at)s
+        ORDER BY r.effective_from DESC LIMIT 1) AS default_revision,
+    a.clock_offset_s
+FROM account a
+CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
+WHERE a.public_id = %(public_id)s AND a.mode = %(mode)s;
+
 -- name: accounts
 SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
     a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at

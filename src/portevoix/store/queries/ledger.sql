@@ -133,3 +133,12 @@ LEFT JOIN transfer received ON received.counterpart_id = t.id
 LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.account_id = %(account_id)s AND t.id > %(after_id)s
 ORDER BY t.id LIMIT %(most)s;
+
+-- name: spending
+-- Days are those of a time zone; the first one is whole.
+SELECT (t.at AT TIME ZONE %(zone)s)::date AS day,
+    sum(CASE t.kind WHEN 'settle' THEN t.amount_micros ELSE -t.amount_micros END)::bigint AS micros
+FROM transfer t
+WHERE t.account_id = %(account_id)s AND t.kind IN ('settle', 'refund')
+    AND t.at >= %(first)s::date::timestamp AT TIME ZONE %(zone)s
+GROUP BY day;

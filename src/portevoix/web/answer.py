@@ -9,33 +9,37 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from portevoix.api.stopping import STOPPING
+from portevoix.web.stopping import STOPPING
 
 JSON = b"application/json"
 XML = b"application/xml; charset=utf-8"
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-#: Every answer is the caller's own and of this moment.
-_COMMON: Headers = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-)
+#: Every answer is the caller's own and of this moment, where it does not say otherwise.
+NOT_CACHED = b"no-store"
+
+_COMMON: Headers = ((b"x-content-type-options", b"nosniff"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the caller."""
+    """What goes back to the caller.
+
+    Args:
+        cached: who may keep it, and for how long (``Cache-Control``).
+    """
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: Headers = ()
+    cached: bytes = NOT_CACHED
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Send the answer; to HEAD, without its body. The request's trace is told of its status."""
         scope["portevoix.trace"].status = self.status
-        headers = [*_COMMON, *self.headers]
+        headers = [(b"cache-control", self.cached), *_COMMON, *self.headers]
         if self.status not in (204, 304):  # these have no content, not even an empty one (RFC 9110, section 8.6)
             headers += [(b"content-type", self.content_type), (b"content-length", b"%d" % len(self.body))]
         body = b"" if scope["method"] == "HEAD" else self.body
@@ -73,7 +77,7 @@ class Stream:
         A fault on the way breaks the answer off, so that a part is not taken for the whole.
         """
         scope["portevoix.trace"].status = self.status
-        headers = [*_COMMON, *self.headers, (b"content-type", self.content_type)]
+        headers = [(b"cache-control", NOT_CACHED), *_COMMON, *self.headers, (b"content-type", self.content_type)]
         async with aclosing(self.rest):
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             if scope["method"] == "HEAD" or await self._write_while_wanted(receive, send):

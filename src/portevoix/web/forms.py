@@ -11,8 +11,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
-from portevoix.api.body import FILE_TIMEOUT_S, BodyTooSlow
 from portevoix.domain.errors import DomainError, InvalidValue
+from portevoix.web.body import FILE_TIMEOUT_S, BodyTooSlow
 
 #: What a form's or a JSON object's own marks may take beside the file.
 FRAME_BYTES = 64 * 1_024
@@ -28,20 +28,25 @@ def is_form(scope: Scope) -> bool:
 
 @asynccontextmanager
 async def read_form(
-    scope: Scope, receive: Receive, most_bytes: int, too_large: DomainError, most_files: int = 1
+    scope: Scope,
+    receive: Receive,
+    most_bytes: int,
+    too_large: DomainError,
+    most_files: int = 1,
+    most_fields: int = MOST_FIELDS,
 ) -> AsyncIterator[FormData]:
     """Read a form, and drop its files afterwards.
 
     Args:
         most_bytes: of the whole form.
         too_large: raised where it has more.
-        most_files: that it may have.
+        most_files, most_fields: that it may have.
 
     Raises:
         BodyTooSlow: it did not come in time.
         InvalidValue: it is no form, or has too many fields or files.
     """
-    form = await _parse(Request(scope, _bounded(receive, most_bytes, too_large)), most_files)
+    form = await _parse(Request(scope, _bounded(receive, most_bytes, too_large)), most_files, most_fields)
     try:
         yield form
     finally:
@@ -56,10 +61,10 @@ def only_field(form: FormData, name: str) -> UploadFile | str | None:
     return fields[0] if fields else None
 
 
-async def _parse(request: Request, most_files: int) -> FormData:
+async def _parse(request: Request, most_files: int, most_fields: int) -> FormData:
     try:
         async with asyncio.timeout(FILE_TIMEOUT_S):
-            return await _Parser(request, most_files).parse()
+            return await _Parser(request, most_files, most_fields).parse()
     except TimeoutError:
         raise BodyTooSlow("the form does not come to its end") from None
     except MultiPartException as problem:
@@ -69,9 +74,9 @@ async def _parse(request: Request, most_files: int) -> FormData:
 class _Parser(MultiPartParser):
     """Reads a form to its last mark: Starlette's takes one that is cut off for whole, without what was cut."""
 
-    def __init__(self, request: Request, most_files: int) -> None:
+    def __init__(self, request: Request, most_files: int, most_fields: int) -> None:
         stream = self._to_its_end(request.stream())
-        super().__init__(request.headers, stream, max_files=most_files, max_fields=MOST_FIELDS)
+        super().__init__(request.headers, stream, max_files=most_files, max_fields=most_fields)
         self._has_ended = False
 
     def on_end(self) -> None:

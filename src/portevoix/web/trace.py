@@ -11,9 +11,9 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from portevoix.api.address import Proxies
-from portevoix.api.answer import Answer
 from portevoix.domain.account import Address
+from portevoix.web.address import Proxies
+from portevoix.web.answer import Answer
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CLIENT_GONE = 499  # as nginx logs it: nobody was left to answer

@@ -1,0 +1,45 @@
+"""The console, put together."""
+
+from __future__ import annotations
+
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from portevoix.console import rendering
+from portevoix.console.door import Door, refused
+from portevoix.console.page import Needs, Page, Visit
+from portevoix.console.pages import home, own, sign_in
+from portevoix.domain.errors import NotFound
+from portevoix.ports import House, Limits
+from portevoix.web.answer import Answer
+from portevoix.web.trace import trace_of
+
+PREFIX = rendering.PREFIX
+
+#: Every page. What is named first is tried first.
+PAGES: tuple[Page, ...] = (
+    *sign_in.PAGES,
+    *own.PAGES,
+    *home.PAGES,
+)
+
+
+async def _nothing(visit: Visit) -> Answer:
+    return refused(visit, NotFound("there is nothing at this address"))
+
+
+def build(house: House, limits: Limits) -> ASGIApp:
+    """Put the console together, for requests whose path begins with ``/console``."""
+    routes = [Route(f"{PREFIX}/static/{{digest}}/{{name}}", _Asset(), methods=["GET"])]
+    routes += [Route(PREFIX + page.path, Door(page, house, limits), methods=[page.method]) for page in PAGES]
+    nothing = Door(Page("GET", "/{rest:path}", Needs.NOBODY, _nothing), house, limits)
+    return Router(routes, redirect_slashes=False, default=nothing)
+
+
+class _Asset:
+    """Gives the files beside the pages."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trace_of(scope).route = f"{PREFIX}/static"
+        found = rendering.asset(scope["path_params"]["name"])
+        await (found or Answer(404, b"", b"text/plain")).send(scope, send)

@@ -1,0 +1,229 @@
+"""What every request to the console passes through: who it is, what it may, where a form comes from."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.datastructures import FormData
+from starlette.types import Receive, Scope, Send
+
+from portevoix.console import cookies, rendering, words
+from portevoix.console.page import Needs, Page, Reply, Seen, Visit, header
+from portevoix.console.texts import chosen, texts_in
+from portevoix.domain import account
+from portevoix.domain.errors import (
+    AccountBlocked,
+    AccountDisabled,
+    Defect,
+    DomainError,
+    InvalidValue,
+    NotFound,
+    RateLimited,
+    Unavailable,
+)
+from portevoix.domain.ids import AccountRef, Mode, parse_public_id
+from portevoix.domain.limit import Limit
+from portevoix.domain.person import Role, RoleRefused, Session, SignedOut
+from portevoix.ports import House, Limits
+from portevoix.service.people import find_session, form_guard
+from portevoix.web.address import limited_as
+from portevoix.web.answer import Answer, Stream
+from portevoix.web.body import BodyTooLarge, read_body
+from portevoix.web.forms import is_form, read_form
+from portevoix.web.trace import trace_of
+
+MOST_FIELDS = 40
+
+log = structlog.get_logger("portevoix.console")
+
+#: Forms that somebody who is not signed in may send, from one address: sign-ins above all.
+STRANGERS = Limit(10, 60)
+
+GUARD = "guard"
+"""The field by which a form shows that it is ours."""
+
+
+class FormExpired(DomainError):
+    """A form that was not made by us for this session."""
+
+    code = "form_expired"
+
+
+STATUSES: dict[type[DomainError], int] = {
+    NotFound: 404,
+    RoleRefused: 403,
+    AccountDisabled: 403,
+    AccountBlocked: 403,
+    FormExpired: 403,
+    RateLimited: 429,
+    Defect: 500,
+    Unavailable: 503,
+    BodyTooLarge: 413,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Answers requests to one page.
+
+    Args:
+        limits: counts the forms of strangers.
+    """
+
+    page: Page
+    house: House
+    limits: Limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, as an ASGI application."""
+        trace_of(scope).route = rendering.PREFIX + self.page.path
+        visit = self._stranger(scope)
+        try:
+            visit = await self._known(visit)
+            async with _form(scope, receive, self.page) as form:
+                visit = _with(visit, form=form)
+                reply = await self._answer(visit)
+        except SignedOut:
+            reply = _to_sign_in(visit)
+        except DomainError as error:
+            reply = refused(visit, error)
+        except Exception:
+            log.exception("page_failed", route=trace_of(scope).route)
+            reply = refused(visit, Defect("something went wrong on our side"))
+        await (reply.send(scope, receive, send) if isinstance(reply, Stream) else reply.send(scope, send))
+
+    def _stranger(self, scope: Scope) -> Visit:
+        texts = texts_in(chosen(None, header(scope, b"accept-language")))
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        return Visit(scope, self.house, texts, scope.get("path_params", {}), query, FormData(), None, None)
+
+    async def _known(self, visit: Visit) -> Visit:
+        """Find out who it is, and which account the page is of. Raises SignedOut, NotFound, RoleRefused."""
+        needs = self.page.needs
+        try:
+            session, fresh = await find_session(self.house, cookies.token_of(visit.scope))
+        except SignedOut:
+            if needs is Needs.NOBODY:
+                return visit
+            raise
+        texts = texts_in(chosen(session.person.language, header(visit.scope, b"accept-language")))
+        visit = _with(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
+        if needs is Needs.OPERATOR and session.person.role is not Role.OPERATOR:
+            raise NotFound("there is nothing at this address")
+        if self.page.is_of_account:
+            visit = _with(visit, seen=await self._seen(session, visit.path))
+        if needs is Needs.MANAGER:
+            _admit(visit)
+        return visit
+
+    async def _seen(self, session: Session, path: Mapping[str, str]) -> Seen:
+        """Find the account that a path names. Raises NotFound: for another's as for none."""
+        try:
+            ref = AccountRef(parse_public_id(path["account"], "acct"), Mode(path["mode"]))
+        except ValueError:
+            raise NotFound("there is no such account") from None
+        except InvalidValue:
+            raise NotFound("there is no such account") from None
+        if not session.person.may_see(ref.public_id):
+            raise NotFound("there is no such account")
+        found = await self.house.accounts.find(ref)
+        access = await self.house.accounts.access(ref, session.person.scopes)
+        return Seen(ref, found.name, access, found.low_balance_micros)
+
+    async def _answer(self, visit: Visit) -> Reply:
+        if self.page.method != "POST":
+            return await self.page.run(visit)
+        await self._check_form(visit)
+        deed = await self.house.deeds.begin(
+            visit.session.person.email.text if visit.session else visit.field("email")[:254],
+            visit.session.person.id if visit.session else None,
+            visit.seen.ref if visit.seen else None,
+            self.page.does,
+            " ".join(value for name, value in visit.path.items() if name not in ("account", "mode", "token")),
+            visit.address,
+        )
+        outcome = "error"
+        try:
+            reply = await self.page.run(visit)
+            outcome = "done" if reply.status < 400 else "refused"
+        except DomainError as error:
+            outcome = error.code
+            raise
+        finally:
+            await self.house.deeds.end(deed, outcome)
+        return reply
+
+    async def _check_form(self, visit: Visit) -> None:
+        """See that a form is ours. Raises FormExpired, RateLimited."""
+        if not _is_from_here(visit.scope):
+            raise FormExpired("the form comes from elsewhere")
+        if self.page.needs is Needs.NOBODY:
+            caller = f"console:{limited_as(trace_of(visit.scope).address)}"
+            if not (await self.limits.count(caller, STRANGERS)).admitted:
+                raise RateLimited("too many attempts")
+        elif visit.session is None or not hmac.compare_digest(
+            form_guard(self.house, visit.session).encode(), visit.field(GUARD).encode()
+        ):
+            raise FormExpired("the form is of another session")
+
+
+def refused(visit: Visit, error: DomainError) -> Answer:
+    """Show a refusal as a page."""
+    status = next((STATUSES[kind] for kind in type(error).mro() if kind in STATUSES), 422)
+    return visit.show("refused.html", {"code": status, "refusal": words.refusal(visit.texts, error)}, status)
+
+
+def _admit(visit: Visit) -> None:
+    """Let a person change an account; of one that is switched off, the operator alone changes something.
+
+    Raises:
+        RoleRefused, AccountDisabled, AccountBlocked.
+    """
+    role = visit.person.role
+    if role is Role.VIEWER:
+        raise RoleRefused("a viewer changes nothing")
+    if role is not Role.OPERATOR:
+        account.admit(visit.access, account.Scope.MANAGE, trace_of(visit.scope).address)
+
+
+def _with(visit: Visit, **changed: object) -> Visit:
+    fields = {name: getattr(visit, name) for name in visit.__dataclass_fields__}
+    return Visit(**{**fields, **changed})
+
+
+def _to_sign_in(visit: Visit) -> Answer:
+    """Lead to the sign-in, and back from there to a page that was only to be read."""
+    if visit.scope["method"] == "POST":
+        return visit.go("/sign-in")
+    return visit.go(f"/sign-in?next={visit.scope['path']}" if visit.scope["path"] != rendering.PREFIX else "/sign-in")
+
+
+def _is_from_here(scope: Scope) -> bool:
+    """Tell whether a form was sent by a page of ours, as the browser tells (Fetch Metadata; RFC 6454, 7)."""
+    site = header(scope, b"sec-fetch-site")
+    if site:
+        return site == "same-origin"
+    origin = header(scope, b"origin")
+    return bool(origin) and origin.partition("://")[2] == header(scope, b"host")
+
+
+@asynccontextmanager
+async def _form(scope: Scope, receive: Receive, page: Page) -> AsyncIterator[FormData]:
+    """Read a form, of either kind. Raises BodyTooLarge, BodyTooSlow, InvalidValue."""
+    if scope["method"] != "POST":
+        yield FormData()
+    elif is_form(scope):
+        too_large = BodyTooLarge(f"a form of more than {page.most_bytes:,} bytes")
+        async with read_form(scope, receive, page.most_bytes, too_large, page.most_files, MOST_FIELDS) as form:
+            yield form
+    else:
+        body = await read_body(receive, page.most_bytes)
+        try:
+            yield FormData([*parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)])
+        except ValueError:
+            raise InvalidValue("the form has too many fields, or is not in UTF-8") from None

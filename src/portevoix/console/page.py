@@ -1,0 +1,224 @@
+"""A page: how one is declared, and what it gets to see of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+from urllib.parse import urlencode
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.types import Scope
+
+from portevoix.console import rendering, words
+from portevoix.console.texts import N_, Texts
+from portevoix.domain.account import Access
+from portevoix.domain.errors import DomainError
+from portevoix.domain.ids import AccountRef, Mode
+from portevoix.domain.person import Person, Role, Session
+from portevoix.ports import House
+from portevoix.service.people import form_guard
+from portevoix.web.answer import Answer, Headers, Stream
+from portevoix.web.trace import trace_of
+
+Reply: TypeAlias = Answer | Stream
+Shown: TypeAlias = Mapping[str, object]
+"""What a template gets to see, beyond what every page shows."""
+
+
+#: The pages of an account that lead to all others, below its own place.
+ROOMS = (
+    ("", N_("Home")),
+    ("/send", N_("Send")),
+    ("/campaigns", N_("Messages")),
+    ("/recordings", N_("Recordings")),
+    ("/ledger", N_("Ledger")),
+    ("/phones", N_("Phones")),
+    ("/developers", N_("Developers")),
+)
+
+
+def header(scope: Scope, wanted: bytes) -> str:
+    """Read a header; empty where there is none."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+
+
+class Needs(Enum):
+    """Who may open a page."""
+
+    NOBODY = auto()
+    """Anybody, signed in or not."""
+    PERSON = auto()
+    """Whoever is signed in."""
+    VIEWER = auto()
+    """Whoever may see the account that the path names."""
+    MANAGER = auto()
+    """Whoever may change that account."""
+    OPERATOR = auto()
+    """The operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, or what a form of one does.
+
+    Args:
+        method: ``GET`` for what changes nothing, ``POST`` for what does.
+        path: below ``/console``; one that begins with ``/{account}/{mode}`` is that account's.
+        run: answers; refusals that it raises are shown as a page.
+        does: what the log of deeds calls it; every ``POST`` has one.
+        most_bytes: of a form, its files included.
+        most_files: that a form may have.
+    """
+
+    method: str
+    path: str
+    needs: Needs
+    run: Callable[[Visit], Awaitable[Reply]]
+    does: str = ""
+    most_bytes: int = 64 * 1_024
+    most_files: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.method == "POST") != bool(self.does):
+            raise ValueError("what changes something has a name, what changes nothing has none")
+        if self.is_of_account != self.path.startswith("/{account}/{mode}"):
+            raise ValueError("who may see an account is asked where the path names one, and there alone")
+
+    @property
+    def is_of_account(self) -> bool:
+        """Whether it is one account's."""
+        return self.needs in (Needs.VIEWER, Needs.MANAGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The account that a page is of.
+
+    Args:
+        access: what the person may do with it.
+    """
+
+    ref: AccountRef
+    name: str
+    access: Access
+    low_balance_micros: int | None
+
+    @property
+    def path(self) -> str:
+        """Where its pages begin."""
+        return f"{rendering.PREFIX}/{self.ref.public_id}/{self.ref.mode}"
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing of it is real."""
+        return self.ref.mode is Mode.SANDBOX
+
+    def other(self) -> str:
+        """Tell where the pages of its twin begin."""
+        mode = Mode.LIVE if self.is_sandbox else Mode.SANDBOX
+        return f"{rendering.PREFIX}/{self.ref.public_id}/{mode}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request, and who makes it.
+
+    Args:
+        path: what the path's template names.
+        query: the last of each name.
+        form: what was sent; empty for what changes nothing.
+        session: ``None`` where nobody is signed in.
+        seen: the account that the page is of; ``None`` where it is of none.
+        headers: that the answer bears whatever it is.
+    """
+
+    scope: Scope
+    house: House
+    texts: Texts
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    form: FormData
+    session: Session | None
+    seen: Seen | None
+    headers: Headers = ()
+
+    @property
+    def person(self) -> Person:
+        """Who is signed in, where the page needs somebody."""
+        assert self.session is not None, "the page needs nobody"
+        return self.session.person
+
+    @property
+    def account(self) -> Seen:
+        """The account that the page is of, where it is of one."""
+        assert self.seen is not None, "the page is of no account"
+        return self.seen
+
+    @property
+    def access(self) -> Access:
+        """What the person may do with the account that the page is of."""
+        return self.account.access
+
+    def field(self, name: str) -> str:
+        """Read a field of the form; empty where there is none."""
+        value = self.form.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    def file(self, name: str) -> UploadFile | None:
+        """Find a file of the form; ``None`` where none was chosen."""
+        value = self.form.get(name)
+        return value if isinstance(value, UploadFile) and value.filename else None
+
+    def show(self, template: str, shown: Shown | None = None, status: int = 200) -> Answer:
+        """Make a page."""
+        headers = (*rendering.HEADERS, *self.headers)
+        return Answer(status, self.write(template, shown).encode(), rendering.HTML, headers)
+
+    def write(self, template: str, shown: Shown | None = None) -> str:
+        """Write a template, a part of a page for instance."""
+        return rendering.render(self.texts, template, {**self._frame(), **(shown or {})})
+
+    def refuse(self, template: str, error: DomainError, shown: Shown | None = None) -> Answer:
+        """Show a form again, with what is wrong."""
+        return self.show(template, {**(shown or {}), "wrong": words.refusal(self.texts, error)}, status=422)
+
+    def go(self, path: str, said: str = "", headers: Headers = ()) -> Answer:
+        """Lead on to another page, which says what was done (RFC 9110, 15.4.4).
+
+        Args:
+            path: below ``/console``, or whole.
+            said: one of ``words.SAID``.
+        """
+        whole = path if path.startswith(rendering.PREFIX) else rendering.PREFIX + path
+        place = f"{whole}?{urlencode({'said': said})}" if said else whole
+        told = (*rendering.HEADERS, *self.headers, *headers, (b"location", place.encode()))
+        return Answer(303, b"", rendering.HTML, told)
+
+    def _frame(self) -> Shown:
+        """What every page shows."""
+        return {
+            "person": self.session.person if self.session else None,
+            "is_operator": self.session is not None and self.session.person.role is Role.OPERATOR,
+            "may_change": self.session is not None and self.session.person.role is not Role.VIEWER,
+            "account": self.seen,
+            "guard": form_guard(self.house, self.session) if self.session else "",
+            "said": words.said(self.texts, self.query.get("said", "")),
+            "wrong": None,
+            "here": self.scope["path"],
+            "rooms": [(path, self.texts.say(name)) for path, name in _rooms(self.seen)],
+        }
+
+    @property
+    def address(self) -> str | None:
+        """Where the request comes from."""
+        address = trace_of(self.scope).address
+        return None if address is None else str(address)
+
+
+def _rooms(seen: Seen | None) -> list[tuple[str, str]]:
+    """Tell what leads from each page of an account to the others."""
+    if seen is None:
+        return []
+    return [room for room in ROOMS if seen.is_sandbox or room[0] != "/phones"]

@@ -1,0 +1,65 @@
+"""A console, and people who use it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+
+from portevoix.domain.person import Role
+from portevoix.ports import House
+from portevoix.service.accounts import OpenedAccount, open_account
+from portevoix.service.people import _open, add_person
+from tests.conftest import Serve
+from tests.console.visitor import Visitor
+
+OPERATOR, MANAGER, VIEWER, STRANGER = "op@example.org", "ma@example.org", "vi@example.org", "st@example.org"
+
+
+@dataclass
+class People:
+    """Those who are signed in: an operator, two people of one account, the manager of another."""
+
+    operator: Visitor
+    manager: Visitor
+    viewer: Visitor
+    stranger: Visitor
+    account: OpenedAccount
+    other: OpenedAccount
+
+    @property
+    def place(self) -> str:
+        """Where the sandbox of the account is."""
+        return f"/console/{self.account.account}/sandbox"
+
+
+@pytest.fixture
+async def http(serve: Serve) -> AsyncIterator[httpx2.AsyncClient]:
+    """A server."""
+    async with serve() as client:
+        yield client
+
+
+@pytest.fixture
+async def people(http: httpx2.AsyncClient, house: House) -> People:
+    """People who are signed in. None has a password, whose hashing takes its time."""
+    euros = 100_000_000
+    account = await open_account(house, "Mairie", credit_micros=euros, sandbox_micros=euros)
+    other = await open_account(house, "École", credit_micros=euros, sandbox_micros=euros)
+
+    async def let_in(email: str, role: Role, account: str | None) -> Visitor:
+        person, _ = await add_person(house, email, role, account)
+        visitor = Visitor(http, token=(await _open(house, person)).token)
+        await visitor.get("/console/me")
+        return visitor
+
+    return People(
+        operator=await let_in(OPERATOR, Role.OPERATOR, None),
+        manager=await let_in(MANAGER, Role.MANAGER, account.account),
+        viewer=await let_in(VIEWER, Role.VIEWER, account.account),
+        stranger=await let_in(STRANGER, Role.MANAGER, other.account),
+        account=account,
+        other=other,
+    )

@@ -1,0 +1,160 @@
+"""What keeps people apart: generated from the table of pages, so that a new page is covered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import httpx2
+import pytest
+
+from portevoix.console.app import PAGES
+from portevoix.console.page import Needs, Page
+from portevoix.domain.account import KeyTerms, State
+from portevoix.domain.ids import AccountRef, Mode
+from portevoix.ports import House
+from portevoix.service.keys import create_key
+from tests.console.conftest import MANAGER, People
+from tests.console.gallery import GALLERY, NOT_SHOWN
+from tests.console.visitor import Visitor, words_of
+
+PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
+
+OF_ACCOUNTS = [page for page in PAGES if page.is_of_account]
+FORMS = [page for page in PAGES if page.method == "POST" and page.needs is not Needs.NOBODY]
+
+
+#: What forms bear that are not ours: a guard, or ours where it is ``None``, and what the browser says of their origin.
+FORGED: list[tuple[str | None, dict[str, str]]] = [
+    ("0" * 64, {"sec-fetch-site": "same-origin"}),
+    ("", {"sec-fetch-site": "same-origin"}),
+    (None, {"sec-fetch-site": "cross-site"}),
+    (None, {"sec-fetch-site": "same-site"}),
+    (None, {"origin": "https://evil.example"}),
+    (None, {"origin": "null"}),
+    (None, {}),
+]
+
+
+def name(page: Page) -> str:
+    """Name a page in the test's id."""
+    return f"{page.method} {page.path or '(first)'}"
+
+
+def at(page: Page, values: Mapping[str, str]) -> str:
+    """Write a page's address."""
+    return "/console" + PARAMETER.sub(lambda found: values[found[1]], page.path)
+
+
+def nobodys(page: Page) -> dict[str, str]:
+    """Fill in what a page's path names with what nobody has."""
+    return {name: "acct_000000000000" if name == "account" else "sandbox" for name in PARAMETER.findall(page.path)}
+
+
+async def ask(visitor: Visitor, page: Page, path: str) -> httpx2.Response:
+    """Open a page, or send its form empty."""
+    return await (visitor.get(path) if page.method == "GET" else visitor.post(path))
+
+
+@pytest.fixture
+async def theirs(people: People, house: House) -> dict[str, str]:
+    """What the other account has, by the names that paths have for it."""
+    ref = AccountRef(people.other.account, Mode.SANDBOX)
+    key = await create_key(house, ref, KeyTerms(name="theirs"))
+    return {"key": key.id}
+
+
+@pytest.mark.parametrize("page", OF_ACCOUNTS, ids=name)
+async def test_another_accounts_pages_are_not_there(people: People, page: Page) -> None:
+    for account in (people.account.account, "acct_000000000000", "nonsense"):
+        for mode in ("live", "sandbox"):
+            path = at(page, {**nobodys(page), "account": account, "mode": mode})
+            answer = await ask(people.stranger, page, path)
+            assert answer.status_code == 404
+            assert "Mairie" not in answer.text
+
+
+@pytest.mark.parametrize("page", [page for page in OF_ACCOUNTS if len(PARAMETER.findall(page.path)) > 2], ids=name)
+async def test_what_another_account_has_is_not_on_ones_own_pages(
+    people: People, theirs: Mapping[str, str], page: Page
+) -> None:
+    path = at(page, {**theirs, "account": people.account.account, "mode": "sandbox"})
+    assert (await ask(people.manager, page, path)).status_code == 404
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.needs is Needs.OPERATOR], ids=name)
+async def test_the_operators_pages_are_the_operators(people: People, page: Page) -> None:
+    assert (await ask(people.manager, page, at(page, nobodys(page)))).status_code == 404
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.needs is Needs.MANAGER], ids=name)
+async def test_a_viewer_changes_nothing(people: People, page: Page) -> None:
+    path = at(page, {**nobodys(page), "account": people.account.account, "mode": "sandbox"})
+    answer = await ask(people.viewer, page, path)
+    assert answer.status_code == 403
+    assert "Your role does not allow this" in words_of(answer)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.needs is not Needs.NOBODY], ids=name)
+async def test_whoever_is_not_signed_in_is_led_to_the_sign_in(http: httpx2.AsyncClient, page: Page) -> None:
+    answer = await ask(Visitor(http), page, at(page, nobodys(page)))
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/sign-in")
+
+
+@pytest.mark.parametrize("page", FORMS, ids=name)
+async def test_a_form_from_elsewhere_changes_nothing(people: People, page: Page) -> None:
+    visitor = people.operator
+    path = at(page, {**nobodys(page), "account": people.account.account, "mode": "sandbox"})
+    for guard, headers in FORGED:
+        data = {"guard": visitor.guard if guard is None else guard}
+        answer = await visitor.http.post(path, data=data, headers={**visitor._headers(), **headers})
+        assert answer.status_code == 403, (guard, headers)
+        assert "the form came from elsewhere" in words_of(answer)
+
+
+async def test_every_page_says_what_a_browser_may_do_with_it(people: People) -> None:
+    for path in ("/console/sign-in", people.place, "/console/nothing", "/console/me"):
+        answer = await people.manager.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "same-origin"
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|javascript:", answer.text)
+
+
+async def test_what_lies_beside_the_pages_may_be_kept_for_ever(people: People) -> None:
+    page = await people.manager.get("/console/me")
+    found = re.findall(r'(?:href|src)="(/console/static/[^"]+)"', page.text)
+    assert len(found) >= 2
+    for path in found:
+        answer = await people.manager.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+    assert (await people.manager.get("/console/static/0/../../app.py")).status_code == 404
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.needs is Needs.MANAGER], ids=name)
+async def test_of_an_account_that_is_switched_off_its_own_people_change_nothing(
+    people: People, house: House, page: Page
+) -> None:
+    await house.accounts.set_state(AccountRef(people.account.account), State.DISABLED)
+    path = at(page, {**nobodys(page), "account": people.account.account, "mode": "sandbox"})
+    answer = await ask(people.manager, page, path)
+    assert answer.status_code == 403
+    assert "This account is switched off" in words_of(answer)
+    assert (await people.manager.get(people.place)).status_code == 200
+
+
+async def test_what_is_done_is_noted_with_who_did_it_and_how_it_ended(people: People, house: House) -> None:
+    await people.manager.post("/console/me/password", password="wrong", new_password="whatever it is")
+    newest = (await house.deeds.newest(None, 1))[0]
+    assert (newest.who, newest.action, newest.outcome) == (MANAGER, "change-password", "refused")
+    assert (newest.address, newest.account) == ("127.0.0.1", None)
+
+
+def test_every_page_is_looked_at() -> None:
+    """A page is in the gallery, or it is said why not."""
+    shown = {page.path for page in PAGES if page.method == "GET"}
+    assert set(GALLERY) | set(NOT_SHOWN) == shown
