@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 from portevoix import bootstrap
-from portevoix.bootstrap.trunks import Engines, makers_of
+from portevoix.bootstrap.engines import Engines, makers_of
 from portevoix.carrier.sip.jitter import SILENCE
 from portevoix.carrier.sip.rtp import FRAME_BYTES
 from portevoix.domain.call import CallState

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from portevoix import bootstrap
-from portevoix.bootstrap import trunks
-from portevoix.bootstrap.trunks import Engines, OnHealth
+from portevoix.bootstrap import engines
+from portevoix.bootstrap.engines import Engines
+from portevoix.bootstrap.trunks import OnHealth
 from portevoix.carrier.simulator import SimulatedTime, Simulator
 from portevoix.domain.call import CallState, Outcome
 from portevoix.domain.dialling import Conclusion
@@ -233,7 +234,7 @@ async def test_one_process_of_a_node_makes_the_carrier_once_there_is_a_trunk(
 async def test_a_carrier_that_could_not_be_made_is_made_the_next_time(
     opened: bootstrap.Opened, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trunks, "LOOK_S", 0.001)
+    monkeypatch.setattr(engines, "LOOK_S", 0.001)
     tries, made = 0, asyncio.Event()
 
     @asynccontextmanager

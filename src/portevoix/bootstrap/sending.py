@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import structlog
 from procrastinate import App
 
-from portevoix.bootstrap.trunks import Engines, makers_of
+from portevoix.bootstrap.engines import Engines, makers_of
 from portevoix.carrier.simulator import SimulatedTime, Simulator
 from portevoix.domain.call import Billing
 from portevoix.domain.errors import DomainError

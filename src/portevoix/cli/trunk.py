@@ -10,7 +10,8 @@ import click
 
 from portevoix.bootstrap import SystemClock
 from portevoix.bootstrap.asterisk import check_asterisk
-from portevoix.bootstrap.trunks import Checked, check_trunk
+from portevoix.bootstrap.sip import check_trunk
+from portevoix.bootstrap.trunks import Checked
 from portevoix.cli.account import Phone
 from portevoix.cli.printing import json_option, print_json, print_table
 from portevoix.cli.session import on_house

@@ -6,7 +6,7 @@ import asyncio
 import random
 from pathlib import Path
 
-from portevoix.bootstrap.trunks import Engines, makers_of
+from portevoix.bootstrap.engines import Engines, makers_of
 from portevoix.carrier.sip.rtp import FRAME_BYTES
 from portevoix.domain.call import CallState
 from portevoix.domain.trunk import DialTemplate, Engine

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from portevoix.bootstrap.asterisk import check_asterisk, terms_of
-from portevoix.bootstrap.trunks import makers_of
+from portevoix.bootstrap.engines import makers_of
 from portevoix.carrier.asterisk import events, quality
 from portevoix.carrier.asterisk.ari import Ari, AriRefused, AriUnclear
 from portevoix.carrier.asterisk.call import endpoint_of
