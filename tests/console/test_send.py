@@ -284,7 +284,7 @@ async def test_where_no_number_can_be_called_there_is_nothing_to_press(people: P
 async def test_a_list_in_a_file_is_kept_named_by_line_and_stays_when_something_else_is_wrong(
     people: People, house: House
 ) -> None:
-    file = f"nom;téléphone\nAlice;{ONE}\nBob;112\nCarol;{TWO}\nDan;06.39.98.00.00\n"
+    file = f"nom;téléphone\nAlice;{ONE}\nBob;+112\nCarol;{TWO}\nDan;06.39.98.00.00\n"
     wrong = await prepare(people, csv(file, HOSTILE), text="", numbers="")
     assert wrong.status_code == 422
     assert "<script>alert" not in wrong.text
@@ -293,7 +293,7 @@ async def test_a_list_in_a_file_is_kept_named_by_line_and_stays_when_something_e
     assert draft is not None
     page = await review(people, numbers="", draft=draft[1])
     assert "Numbers: 2. Duplicates left out: 1." in words_of(page)
-    assert '<td class="figure">3</td><td class="words">112</td>' in page.text
+    assert '<td class="figure">3</td><td class="words">+112</td>' in page.text
     await press(people, page)
     (campaign,) = await sent(people, house)
     assert campaign.total == 2
@@ -482,6 +482,21 @@ async def test_a_draft_is_its_persons_own_and_kept_for_a_day(people: People, hou
     gone = await people.manager.get(path)
     assert (gone.status_code, "This message is not kept any more." in words_of(gone)) == (404, True)
     await house.drafts.sweep()
+
+
+async def test_another_accounts_recordings_and_drafts_are_not_sent(people: People, house: House) -> None:
+    theirs = (await keep(house, people.other.account, "Theirs", mode=Mode.SANDBOX)).token
+    assert (await people.manager.get(f"{people.place}/send?recording={theirs}")).status_code == 404
+    refused = await prepare(people, source="recording", recording=theirs)
+    assert re.findall(r'id="fault-(\w+)"', refused.text) == ["recording"]
+    assert "Theirs" not in refused.text
+    place = people.place.replace(people.account.account, people.other.account)
+    made = await people.stranger.post(f"{place}/send", **TYPED)
+    draft = made.headers["location"][-32:]
+    assert (await people.manager.get(f"{people.place}/send?draft={draft}")).status_code == 404
+    page = await review(people, draft=draft, text="Le mien.")
+    assert button(page)[0][-32:] != draft
+    assert TYPED["text"] in words_of(await people.stranger.get(made.headers["location"]))
 
 
 async def test_of_too_many_drafts_the_oldest_go(people: People, house: House, clock: ManualClock) -> None:

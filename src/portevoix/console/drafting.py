@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from starlette.datastructures import UploadFile
@@ -10,7 +11,7 @@ from portevoix.console.orders import FIELDS, entries_typed, plays_recording
 from portevoix.console.page import Visit
 from portevoix.console.uploading import take_recording
 from portevoix.domain.draft import Draft, DraftNotFound, Listed
-from portevoix.domain.errors import DomainError
+from portevoix.domain.errors import DomainError, Unavailable
 from portevoix.ports import House
 from portevoix.service import drafts
 from portevoix.web.forms import FRAME_BYTES
@@ -45,14 +46,16 @@ async def keep_form(visit: Visit) -> tuple[Draft, dict[str, DomainError]]:
     listed = None if visit.field("drop_list") else before.listed
     try:
         if (file := visit.file("list")) is not None:
-            fields["numbers"], listed = "", await _listed(visit.house, file)
+            fields["numbers"], listed = "", await _from_file(visit.house, file)
         elif len(fields["numbers"]) > MOST_SHOWN_CHARACTERS:
-            fields["numbers"], listed = "", await _pasted(visit.house, fields["numbers"])
+            fields["numbers"], listed = "", await _list(visit.house, "", entries_typed(fields["numbers"]))
     except DomainError as error:
         wrong["numbers"] = error
     if plays_recording(fields) and visit.file("audio") is not None:
         try:
-            fields["recording"] = (await take_recording(visit, "audio", visit.field("audio_name"))).token
+            fields["recording"] = (await take_recording(visit, "audio", "")).token
+        except Unavailable:
+            raise
         except DomainError as error:
             wrong["audio"] = error
     draft = replace(before, fields=fields, listed=listed)
@@ -74,13 +77,11 @@ def _typed(visit: Visit, name: str) -> str:
     return visit.field(name).replace("\0", "").replace("\r\n", "\n")
 
 
-async def _listed(house: House, file: UploadFile) -> Listed:
-    recipients = Recipients(house.policy.most_recipients)
-    await recipients.take(entries_of(file.file))
-    return Listed((file.filename or "").replace("\0", "")[:100], recipients.entries(), recipients.duplicates)
+async def _from_file(house: House, file: UploadFile) -> Listed:
+    return await _list(house, (file.filename or "").replace("\0", "")[:100], entries_of(file.file))
 
 
-async def _pasted(house: House, text: str) -> Listed:
+async def _list(house: House, name: str, entries: Iterator[tuple[str, int]]) -> Listed:
     recipients = Recipients(house.policy.most_recipients)
-    await recipients.take(entries_typed(text))
-    return Listed("", recipients.entries(), recipients.duplicates)
+    await recipients.take(entries)
+    return Listed(name, recipients.entries(), recipients.duplicates, len(recipients.refused))

@@ -185,7 +185,7 @@ async def _recording(house: House, access: Access, reading: Reading, kind: Kind,
         if not token:
             raise RecordingMissing("no recording was chosen")
         return (await library.find_recording(house, access, token)).token
-    except DomainError as error:
+    except (DepositNeedsRecording, RecordingMissing, RecordingNotFound) as error:
         reading.wrong["recording"] = error
         return None
 
@@ -194,7 +194,7 @@ async def _recipients(reading: Reading, typed: str, listed: Listed | None) -> No
     entries = listed.entries if listed else entries_typed(typed)
     try:
         await reading.recipients.take(entries)
-    except DomainError as error:
+    except InvalidValue as error:
         reading.wrong["numbers"] = error
 
 
@@ -207,7 +207,7 @@ async def _sender(house: House, access: Access, reading: Reading, text: str) -> 
     except NumberInvalid:
         reading.wrong["sender"] = SenderInvalid("the sender is no number that can be called back")
         return None
-    except DomainError as error:
+    except SenderNotAuthorized as error:
         reading.wrong["sender"] = error
         return None
     return sender

@@ -43,11 +43,13 @@ class Listed:
         name: the file's; blank for what was pasted.
         entries: each once: a number as it is dialled, or what is none as it was given; and its line.
         duplicates: how many more there were that named a number again.
+        bad: how many of the entries are no number that can be called.
     """
 
     name: str
     entries: tuple[tuple[str, int], ...]
     duplicates: int
+    bad: int
 
 
 @dataclass(frozen=True, slots=True)

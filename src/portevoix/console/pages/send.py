@@ -15,9 +15,9 @@ from portevoix.console.texts import N_, Texts
 from portevoix.domain.account import Scope, admit
 from portevoix.domain.campaign import Priced
 from portevoix.domain.draft import Draft
-from portevoix.domain.errors import DomainError, InvalidValue
+from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
 from portevoix.domain.person import Language
-from portevoix.domain.recording import Recording
+from portevoix.domain.recording import Recording, RecordingNotFound
 from portevoix.domain.speech import SpeechLimits, Utterance
 from portevoix.service import campaigns, drafts, library
 from portevoix.service.speech import list_voices, say
@@ -114,6 +114,8 @@ async def _send(visit: Visit) -> Answer:
         most_micros = _shown_micros(visit.field("most_micros"))
         person = visit.person.id
         campaign = await drafts.send_draft(visit.house, visit.access, person, draft, order, most_micros)
+    except Unavailable:
+        raise
     except DomainError as error:
         return await _show_review(visit, draft, reading, error)
     return visit.go(_campaign(visit, campaign), "sent")
@@ -147,14 +149,8 @@ async def _show_form(visit: Visit, draft: Draft, wrong: Mapping[str, DomainError
         "most_characters": SpeechLimits().characters,
         "most_recipients": visit.house.policy.most_recipients,
         "most_retries": MOST_RETRIES,
-        "bad": _bad_of(draft),
     }
     return visit.show("send.html", {**shown, "wrong": texts.say(WRONG) if wrong else None}, 422 if wrong else 200)
-
-
-def _bad_of(draft: Draft) -> int:
-    """Tell how many of a list's entries are no numbers; numbers begin with a plus there."""
-    return sum(not text.startswith("+") for text, _ in draft.listed.entries) if draft.listed else 0
 
 
 async def _choosable(visit: Visit, chosen: str) -> Sequence[Recording]:
@@ -164,7 +160,7 @@ async def _choosable(visit: Visit, chosen: str) -> Sequence[Recording]:
         return newest
     try:
         return [await library.find_recording(visit.house, visit.access, chosen), *newest]
-    except DomainError:
+    except RecordingNotFound:
         return newest
 
 
@@ -175,6 +171,8 @@ async def _show_review(visit: Visit, draft: Draft, reading: Reading, error: Doma
         return await _show_form(visit, draft, reading.wrong)
     try:
         quote = await campaigns.quote(visit.house, visit.access, order)
+    except Unavailable:
+        raise
     except DomainError as fault:
         return await _show_form(visit, draft, {field_of(fault) or "numbers": fault})
     bad = reading.located(quote.refused)
