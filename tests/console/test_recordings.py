@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx2
@@ -133,6 +134,22 @@ async def test_no_file_and_far_too_large_a_form_are_told_too(people: People) -> 
     assert (none.status_code, "Choose a file." in words_of(none)) == (422, True)
     far = await people.manager.post(f"{people.place}/recordings", files=sound(body=b"x" * 43_000_000))
     assert (far.status_code, "a file is too large" in words_of(far)) == (413, True)
+
+
+async def test_a_form_that_is_too_large_is_read_to_its_end_so_that_its_answer_is_seen(people: People) -> None:
+    given = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        for piece in range(50):
+            given.append(piece)
+            yield b"x" * 1_048_576
+
+    manager = people.manager
+    kind = {"content-type": "multipart/form-data; boundary=x", "sec-fetch-site": "same-origin"}
+    headers = {**manager._headers(), **kind}
+    answer = await manager.http.post(f"{people.place}/recordings", content=pieces(), headers=headers)
+    assert (answer.status_code, len(given)) == (413, 50)
 
 
 async def test_a_recording_names_the_messages_that_play_it_and_stays_while_one_of_them_waits(
