@@ -58,7 +58,7 @@ class Settings:
     limit_deposit: Annotated[Limit | None, About("5/minute", "`POST /v1/campaign/send`, per account")]
     limit_tts: Annotated[Limit | None, About("2000/hour", "`POST /v1/tts/send`, per account")]
     limit_cancel: Annotated[Limit | None, About("60/minute", "`DELETE /v1/campaign/cancel`, per account")]
-    limit_v2: Annotated[Limit | None, About("600/minute", "all of `/v2`, per account")]
+    limit_v2: Annotated[Limit | None, About("600/minute", "all of `/v2`, and the like in the console, per account")]
     limit_wrong_key: Annotated[
         Limit | None, About("30/minute", "requests without a right key, per client address (an IPv6 /64)")
     ]

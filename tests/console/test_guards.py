@@ -13,10 +13,12 @@ from portevoix.console.page import Needs, Page
 from portevoix.domain.account import KeyTerms, State
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import House
+from portevoix.service.drafts import keep_draft, new_draft
 from portevoix.service.keys import create_key
-from tests.console.conftest import MANAGER, People
+from tests.console.conftest import MANAGER, STRANGER, People
 from tests.console.gallery import GALLERY, NOT_SHOWN
 from tests.console.visitor import Visitor, words_of
+from tests.wire.sound import keep
 
 PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
@@ -61,7 +63,12 @@ async def theirs(people: People, house: House) -> dict[str, str]:
     """What the other account has, by the names that paths have for it."""
     ref = AccountRef(people.other.account, Mode.SANDBOX)
     key = await create_key(house, ref, KeyTerms(name="theirs"))
-    return {"key": key.id}
+    person = next(one for one in await house.people.list() if one.email.text == STRANGER)
+    access = await house.accounts.access(ref, person.scopes)
+    draft = new_draft(house)
+    await keep_draft(house, access, person.id, draft)
+    recording = await keep(house, ref.public_id, "Theirs", mode=ref.mode)
+    return {"key": key.id, "draft": draft.id, "recording": recording.token}
 
 
 @pytest.mark.parametrize("page", OF_ACCOUNTS, ids=name)

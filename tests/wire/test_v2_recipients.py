@@ -12,12 +12,12 @@ import httpx2
 import pytest
 from starlette.requests import ClientDisconnect
 
-from portevoix.api.v2.recipients import Recipients, entries_of
 from portevoix.domain.ids import Mode
 from portevoix.domain.money import MICROS_PER_EURO
 from portevoix.ports import House
 from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.service.credit import check_ledger
+from portevoix.web.recipients import Recipients, entries_of
 from tests.conftest import Serve
 from tests.store.test_calls import BLOCKS
 from tests.wire.modern import FAST, LATER, Client, problem

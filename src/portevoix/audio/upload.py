@@ -70,6 +70,11 @@ class Uploads:
         """The size of a file at most."""
         return self._limits.upload_bytes
 
+    @property
+    def longest_s(self) -> int:
+        """How long a file may play at most."""
+        return self._limits.duration_s
+
     async def receive(self, data: bytes) -> Upload:
         """Decode, condition and encode one file.
 

@@ -148,7 +148,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
         rules,
         observers,
         lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()),
-        {"console": lambda step: console.build(step.house, step.limits)},
+        {"console": lambda step: console.build(step.house, step.limits, settings.allowed)},
     )
 
 
@@ -178,6 +178,7 @@ async def _maintain(opened: Opened, limits: SharedLimits, keep_days: int) -> Non
             opened.recordings.sweep,
             opened.answers.forget,
             opened.house.sessions.sweep,
+            opened.house.drafts.sweep,
             limits.forget,
             erase_old,
         ):

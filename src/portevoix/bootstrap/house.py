@@ -20,6 +20,7 @@ from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
 from portevoix.store.database import Database, open_pool
+from portevoix.store.drafts import PostgresDrafts
 from portevoix.store.instance import agree_on_pepper, count_events_anew
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
@@ -162,6 +163,7 @@ def _house(
         people=PostgresPeople(store, clock),
         sessions=PostgresSessions(store, clock),
         deeds=PostgresDeeds(store, clock),
+        drafts=PostgresDrafts(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portevoix.console import rendering
 from portevoix.console.door import Door, refused
 from portevoix.console.page import Needs, Page, Visit
-from portevoix.console.pages import home, own, sign_in
+from portevoix.console.pages import home, own, recordings, send, sign_in
 from portevoix.domain.errors import NotFound
+from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
 from portevoix.web.answer import Answer
 from portevoix.web.trace import trace_of
@@ -21,6 +24,8 @@ PAGES: tuple[Page, ...] = (
     *sign_in.PAGES,
     *own.PAGES,
     *home.PAGES,
+    *send.PAGES,
+    *recordings.PAGES,
 )
 
 
@@ -28,11 +33,16 @@ async def _nothing(visit: Visit) -> Answer:
     return refused(visit, NotFound("there is nothing at this address"))
 
 
-def build(house: House, limits: Limits) -> ASGIApp:
-    """Put the console together, for requests whose path begins with ``/console``."""
+def build(house: House, limits: Limits, allowed: Mapping[str, Limit | None]) -> ASGIApp:
+    """Put the console together, for requests whose path begins with ``/console``.
+
+    Args:
+        limits: counts requests.
+        allowed: requests an account may make, by the limit's name; ``None`` lifts it.
+    """
     routes = [Route(f"{PREFIX}/static/{{digest}}/{{name}}", _Asset(), methods=["GET"])]
-    routes += [Route(PREFIX + page.path, Door(page, house, limits), methods=[page.method]) for page in PAGES]
-    nothing = Door(Page("GET", "/{rest:path}", Needs.NOBODY, _nothing), house, limits)
+    routes += [Route(PREFIX + page.path, Door(page, house, limits, allowed), methods=[page.method]) for page in PAGES]
+    nothing = Door(Page("GET", "/{rest:path}", Needs.NOBODY, _nothing), house, limits, allowed)
     return Router(routes, redirect_slashes=False, default=nothing)
 
 

@@ -33,8 +33,9 @@ from portevoix.ports import House, Limits
 from portevoix.service.people import find_session, form_guard
 from portevoix.web.address import limited_as
 from portevoix.web.answer import Answer, Stream
-from portevoix.web.body import BodyTooLarge, read_body
+from portevoix.web.body import BodyTooLarge, Incoming, read_body
 from portevoix.web.forms import is_form, read_form
+from portevoix.web.ranges import RangeOutside
 from portevoix.web.trace import trace_of
 
 MOST_FIELDS = 40
@@ -72,30 +73,37 @@ class Door:
     """Answers requests to one page.
 
     Args:
-        limits: counts the forms of strangers.
+        limits: counts the forms of strangers, and what is counted for the API too.
+        allowed: requests an account may make, by the limit's name; ``None`` lifts it.
     """
 
     page: Page
     house: House
     limits: Limits
+    allowed: Mapping[str, Limit | None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, as an ASGI application."""
         trace_of(scope).route = rendering.PREFIX + self.page.path
-        visit = self._stranger(scope)
+        visit, incoming = self._stranger(scope), Incoming(receive)
         try:
             visit = await self._known(visit)
-            async with _form(scope, receive, self.page) as form:
+            await self._count(visit)
+            async with _form(scope, incoming, self.page, self.house) as form:
                 visit = _with(visit, form=form)
                 reply = await self._answer(visit)
         except SignedOut:
             reply = _to_sign_in(visit)
+        except RangeOutside as error:
+            reply = Answer(416, b"", rendering.HTML, error.headers)
         except DomainError as error:
             reply = refused(visit, error)
+            if self.page.method == "POST":
+                await incoming.discard()
         except Exception:
             log.exception("page_failed", route=trace_of(scope).route)
             reply = refused(visit, Defect("something went wrong on our side"))
-        await (reply.send(scope, receive, send) if isinstance(reply, Stream) else reply.send(scope, send))
+        await (reply.send(scope, incoming, send) if isinstance(reply, Stream) else reply.send(scope, send))
 
     def _stranger(self, scope: Scope) -> Visit:
         texts = texts_in(chosen(None, header(scope, b"accept-language")))
@@ -134,6 +142,15 @@ class Door:
         found = await self.house.accounts.find(ref)
         access = await self.house.accounts.access(ref, session.person.scopes)
         return Seen(ref, found.name, access, found.low_balance_micros)
+
+    async def _count(self, visit: Visit) -> None:
+        """Count a request against a limit of the API. Raises RateLimited."""
+        limit = self.allowed[self.page.counts] if self.page.counts else None
+        if limit is None:
+            return
+        caller = f"{self.page.counts}:{visit.access.account_id}"
+        if not (await self.limits.count(caller, limit)).admitted:
+            raise RateLimited("too many requests")
 
     async def _answer(self, visit: Visit) -> Reply:
         if self.page.method != "POST":
@@ -213,16 +230,18 @@ def _is_from_here(scope: Scope) -> bool:
 
 
 @asynccontextmanager
-async def _form(scope: Scope, receive: Receive, page: Page) -> AsyncIterator[FormData]:
+async def _form(scope: Scope, receive: Receive, page: Page, house: House) -> AsyncIterator[FormData]:
     """Read a form, of either kind. Raises BodyTooLarge, BodyTooSlow, InvalidValue."""
+    most_bytes = page.takes_bytes(house)
     if scope["method"] != "POST":
         yield FormData()
     elif is_form(scope):
-        too_large = BodyTooLarge(f"a form of more than {page.most_bytes:,} bytes")
-        async with read_form(scope, receive, page.most_bytes, too_large, page.most_files, MOST_FIELDS) as form:
+        too_large = BodyTooLarge(f"a form of more than {most_bytes:,} bytes")
+        bounds = page.most_files, MOST_FIELDS, most_bytes
+        async with read_form(scope, receive, most_bytes, too_large, *bounds) as form:
             yield form
     else:
-        body = await read_body(receive, page.most_bytes)
+        body = await read_body(receive, most_bytes)
         try:
             yield FormData([*parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)])
         except ValueError:

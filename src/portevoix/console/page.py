@@ -68,8 +68,9 @@ class Page:
         path: below ``/console``; one that begins with ``/{account}/{mode}`` is that account's.
         run: answers; refusals that it raises are shown as a page.
         does: what the log of deeds calls it; every ``POST`` has one.
-        most_bytes: of a form, its files included.
+        most_bytes: of a form, its files included; a function where that is the operator's to set.
         most_files: that a form may have.
+        counts: the limit of the API, by name, that it counts against as the same work asked for with a key does.
     """
 
     method: str
@@ -77,8 +78,9 @@ class Page:
     needs: Needs
     run: Callable[[Visit], Awaitable[Reply]]
     does: str = ""
-    most_bytes: int = 64 * 1_024
+    most_bytes: int | Callable[[House], int] = 64 * 1_024
     most_files: int = 0
+    counts: str = ""
 
     def __post_init__(self) -> None:
         if (self.method == "POST") != bool(self.does):
@@ -90,6 +92,10 @@ class Page:
     def is_of_account(self) -> bool:
         """Whether it is one account's."""
         return self.needs in (Needs.VIEWER, Needs.MANAGER)
+
+    def takes_bytes(self, house: House) -> int:
+        """Tell how large a form may be, its files included."""
+        return self.most_bytes if isinstance(self.most_bytes, int) else self.most_bytes(house)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def environment(language: Language) -> Environment:
     made.filters.update(
         euros=texts.euros,
         number=texts.number,
+        decimal=texts.decimal,
         percent=texts.percent,
         moment=lambda moment: _time(texts, moment),
         duration=texts.duration,

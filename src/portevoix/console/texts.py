@@ -50,6 +50,10 @@ class Texts:
         """Write a number."""
         return format_decimal(value, locale=self.locale)
 
+    def decimal(self, value: object) -> str:
+        """Write a number that is not whole."""
+        return format_decimal(Decimal(str(value)), locale=self.locale)
+
     def percent(self, share: float) -> str:
         """Write a share of one."""
         return format_percent(share, locale=self.locale)

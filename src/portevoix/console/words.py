@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from portevoix.console.texts import N_, Texts
 from portevoix.domain.errors import DomainError
 
@@ -29,6 +31,9 @@ WORDS = {
     "answered": N_("answered"),
     "failed": N_("failed"),
     "uncertain": N_("uncertain"),
+    # what is sold
+    "voice_mobile": N_("voice SMS to a mobile"),
+    "voice_landline": N_("voice SMS to a landline"),
     # transfers
     "top_up": N_("top-up"),
     "reserve": N_("set aside"),
@@ -58,6 +63,65 @@ REFUSALS = {
     "error": N_("Something went wrong on our side. It has been logged."),
 }
 
+#: What is wrong with a message, its recipients or a recording.
+REFUSALS |= {
+    "destination_invalid": N_("Some of the numbers cannot be called. Nothing was sent."),
+    "phone_number_required": N_("Write or choose at least one number."),
+    "phone_number_size_error": N_("There are more numbers than one message may have."),
+    "text_required": N_("Write what is to be said."),
+    "text_too_long": N_("The text is too long."),
+    "lang_invalid": N_("No voice speaks this language."),
+    "speech_rate_invalid": N_("This is no rate."),
+    "speech_failed": N_("The voice cannot say this text."),
+    "speech_unavailable": N_("The voice cannot be reached at the moment. Try again."),
+    "sender_invalid": N_("This is no number that can be called back."),
+    "sender_not_authorized": N_("This number was not verified for the account. The operator does that."),
+    "notify_url_invalid": N_("This is no address that can be notified: http:// or https://, and a host."),
+    "email_invalid": N_("This is no e-mail address."),
+    "email_for_deposits": N_("An e-mail is written at the end of a voicemail deposit alone."),
+    "retries_invalid": N_("Up to 5 new attempts, 1 to 1,440 minutes apart."),
+    "scheduled_date_invalid": N_("This date has passed, is more than a year ahead, or does not exist."),
+    "insufficient_credit": N_("The credit does not cover the most that this can cost. Nothing was sent."),
+    "no_route": N_("No route leads to these numbers. Nothing was sent."),
+    "no_deposit_route": N_("No route takes voicemail deposits for these numbers. Nothing was sent."),
+    "daily_cap_reached": N_("The allowance of the day does not cover this. Nothing was sent."),
+    "account_disabled": N_("The account is disabled. Nothing was changed."),
+    "account_blocked": N_("The account is blocked. Nothing was changed."),
+    "price_risen": N_("The price has changed since you saw it. Nothing was sent; look at it again."),
+    "draft_not_found": N_("This message is not kept any more. Begin it anew."),
+    "draft_sent": N_("This message was sent meanwhile."),
+    "deposit_needs_recording": N_("A voicemail deposit plays a recording: choose one, upload one, or record one."),
+    "recording_missing": N_("Choose a recording, upload one, or record one."),
+    "file_missing": N_("Choose a file."),
+    "audio_empty": N_("There is nothing to hear in this file: it is empty, or silent."),
+    "audio_unsupported": N_("This is no audio file that can be read. WAV, MP3, OGG, FLAC, M4A, WebM and AMR can."),
+    "audio_too_large": N_("This file is too large."),
+    "audio_too_long": N_("This recording is too long."),
+    "audio_broken": N_("This file is damaged."),
+    "audio_unavailable": N_("Audio cannot be handled at the moment. Try again."),
+    "audio_name_invalid": N_("A name has 3 to 50 characters, no slash, and no dot in front."),
+    "audio_not_found": N_("There is no such recording any more."),
+    "audio_in_use": N_("A message that is not over plays this recording. Once it is over or cancelled, delete this."),
+    "body_too_large": N_("This is more than can be taken at once: a file is too large."),
+    "body_too_slow": N_("This took too long to arrive. Try again."),
+}
+
+#: What is wrong with a recipient, but for what is of the one alone.
+REASONS = (
+    N_("not a telephone number that can be called"),
+    N_("there is no number in this line"),
+    N_("the tariff has no price for this number"),
+    N_("this number of the sandbox is always refused"),
+    N_("a number of fiction: nobody has it"),
+    N_("a special, premium rate, satellite or short number"),
+    N_("calls to this country are not allowed here"),
+    N_("no route leads to this number"),
+    N_("no route takes deposits for this number"),
+)
+
+#: A country in brackets, or a number as it was written.
+_OF_ONE = re.compile(r" \([a-z]{2}\)|: ['\"].*$", re.DOTALL)
+
 #: What is said once something was done, by the word in the address of the page that follows.
 SAID = {
     "signed-out": N_("You are signed out."),
@@ -65,6 +129,9 @@ SAID = {
     "codes-on": N_("From now on a one-time code is asked for when you sign in."),
     "codes-off": N_("No one-time code is asked for any more."),
     "saved": N_("Saved."),
+    "sent": N_("The message is on its way."),
+    "uploaded": N_("The recording is in the library."),
+    "recording-deleted": N_("The recording is deleted."),
 }
 
 
@@ -76,6 +143,12 @@ def word(texts: Texts, code: str) -> str:
 def refusal(texts: Texts, error: DomainError) -> str:
     """Say what is wrong."""
     return texts.say(REFUSALS[error.code]) if error.code in REFUSALS else error.message
+
+
+def reason(texts: Texts, text: str) -> str:
+    """Say what is wrong with a recipient; what is not known here is said as it is, in English."""
+    plain = _OF_ONE.sub("", text)
+    return texts.say(plain) if plain in REASONS else text
 
 
 def said(texts: Texts, code: str) -> str | None:

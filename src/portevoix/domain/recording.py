@@ -114,6 +114,25 @@ class Recording:
         return wav_size_bytes(self.samples)
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A message that plays a recording, or has played it.
+
+    Args:
+        place: among the account's messages.
+        campaign: its public id.
+        total: recipients.
+        is_over: nothing of it is to come any more.
+    """
+
+    place: int
+    campaign: str
+    created_at: datetime
+    due_at: datetime
+    total: int
+    is_over: bool
+
+
 class RecordingNotFound(NotFound):
     """The account has no such recording."""
 

@@ -4,7 +4,7 @@ from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
 from portevoix.ports.house import House, Policy
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
-from portevoix.ports.people import Deeds, People, Sessions
+from portevoix.ports.people import Deeds, Drafts, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Room, Trunks, TrunkSight
@@ -17,6 +17,7 @@ __all__ = [
     "Carrier",
     "Clock",
     "Deeds",
+    "Drafts",
     "House",
     "Keys",
     "Ledger",

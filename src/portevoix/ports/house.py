@@ -11,7 +11,7 @@ from portevoix.domain.safety import Safety
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
 from portevoix.ports.notices import Answers, Notices, Signals
-from portevoix.ports.people import Deeds, People, Sessions
+from portevoix.ports.people import Deeds, Drafts, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Trunks
@@ -66,6 +66,7 @@ class House:
     people: People
     sessions: Sessions
     deeds: Deeds
+    drafts: Drafts
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from portevoix.domain.draft import Draft
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.mail import EmailAddress
 from portevoix.domain.person import Deed, Language, Person, Role, Session
@@ -86,3 +87,19 @@ class Deeds(Protocol):
 
     async def newest(self, before: int | None, most: int, account: str | None = None) -> Sequence[Deed]:
         """Read what was done, of one account or all, the newest first."""
+
+
+class Drafts(Protocol):
+    """Messages that people write in the console, for a day."""
+
+    async def keep(self, account_id: int, person_id: int, draft: Draft) -> None:
+        """Keep a draft as it is now; the person's oldest go where there are too many. Raises DraftSent."""
+
+    async def find(self, account_id: int, person_id: int, draft: str) -> Draft:
+        """Read a draft. Raises DraftNotFound, for another's too."""
+
+    async def sent(self, account_id: int, person_id: int, draft: str, campaign: str) -> bool:
+        """Note what a draft was sent as, in the unit of work that sends; tells whether it had not been sent."""
+
+    async def sweep(self) -> None:
+        """Forget drafts that nobody has touched for long."""

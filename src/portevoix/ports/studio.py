@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from portevoix.domain.audio import AudioName, TelephoneAudio, Upload
-from portevoix.domain.recording import Place, Recording
+from portevoix.domain.recording import Place, Recording, Use
 from portevoix.domain.speech import Utterance, Voice
 
 
@@ -47,6 +47,10 @@ class Uploads(Protocol):
     def most_bytes(self) -> int:
         """The size of a file at most."""
 
+    @property
+    def longest_s(self) -> int:
+        """How long a file may play at most."""
+
     async def receive(self, data: bytes) -> Upload:
         """Decode, condition and encode one file. Raises AudioRefused (the subclass says why), AudioUnavailable."""
 
@@ -59,6 +63,12 @@ class Recordings(Protocol):
 
     async def list(self, account_id: int, after: Place | None = None, most: int | None = None) -> Sequence[Recording]:
         """Read an account's recordings, oldest first, from after a place on."""
+
+    async def newest(self, account_id: int, before: Place | None, most: int) -> Sequence[Recording]:
+        """Read an account's recordings, the newest first, from before a place on."""
+
+    async def uses(self, account_id: int, token: str, before: int | None, most: int) -> Sequence[Use]:
+        """Read which messages play or have played a recording, the newest first."""
 
     async def find(self, account_id: int, token: str) -> Recording:
         """Read one recording. Raises NotFound, for another account's too."""

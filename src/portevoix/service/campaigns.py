@@ -27,6 +27,7 @@ from portevoix.domain.errors import InsufficientCredit
 from portevoix.domain.ids import Mode
 from portevoix.domain.ledger import Reserve, Resolve
 from portevoix.domain.magic import Trick, trick_of
+from portevoix.domain.number import Number
 from portevoix.domain.placing import Placing
 from portevoix.domain.recording import parse_token
 from portevoix.domain.schedule import ahead
@@ -77,6 +78,14 @@ async def quote(house: House, access: Access, order: Order) -> Quote:
     return Quote(message, priced, refused, begins_at, begins_at + timedelta(seconds=spoken_s))
 
 
+async def check_sender(house: House, access: Access, sender: Number | None) -> None:
+    """See that an account may show a number. Raises SenderNotAuthorized."""
+    if sender is None or (access.mode is Mode.SANDBOX and sender.is_fiction):
+        return
+    if not await house.campaigns.sender_is_verified(access.account_id, sender.digits):
+        raise SenderNotAuthorized("the sender has not been verified for this account")
+
+
 async def send(house: House, access: Access, order: Order, alongside: Alongside | None = None) -> Placing:
     """Send a message: price it, set the most that it can cost aside, keep the campaign and queue its calls.
 
@@ -95,7 +104,7 @@ async def send(house: House, access: Access, order: Order, alongside: Alongside 
     """
     if order.due_at is not None:
         ahead(order.due_at, access.now(house.clock.now()))
-    await _check_sender(house, access, order)
+    await check_sender(house, access, order.sender)
     table = await routing.routes_for(house, access, order.kind)
     found, refused = await _offers(house, access, order, table)
     if refused:
@@ -211,13 +220,6 @@ async def _offers(
         refused += tuple(Refused(str(number), "this number of the sandbox is always refused") for number in tricked)
         found = tuple(one for one in found if one.number not in tricked)
     return found, (*order.refused, *refused)
-
-
-async def _check_sender(house: House, access: Access, order: Order) -> None:
-    if order.sender is None or (access.mode is Mode.SANDBOX and order.sender.is_fiction):
-        return
-    if not await house.campaigns.sender_is_verified(access.account_id, order.sender.digits):
-        raise SenderNotAuthorized("the sender has not been verified for this account")
 
 
 async def _reserve(together: House, access: Access, campaign: str, priced: Sequence[Priced]) -> tuple[int | None, ...]:

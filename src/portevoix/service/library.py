@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from portevoix.domain.account import Access
 from portevoix.domain.audio import AudioName, TelephoneAudio
-from portevoix.domain.recording import Place, Recording, parse_token, recording_token
+from portevoix.domain.recording import Place, Recording, Use, parse_token, recording_token
 from portevoix.ports import House
 
 #: Does something with a recording in the transaction that keeps it: keeps an answer.
@@ -38,6 +38,16 @@ async def list_recordings(
 ) -> Sequence[Recording]:
     """Read the account's recordings, oldest first, from after a place on."""
     return await house.recordings.list(access.account_id, after, most)
+
+
+async def newest_recordings(house: House, access: Access, before: Place | None, most: int) -> Sequence[Recording]:
+    """Read the account's recordings, the newest first, from before a place on."""
+    return await house.recordings.newest(access.account_id, before, most)
+
+
+async def uses_of(house: House, access: Access, token: str, before: int | None, most: int) -> Sequence[Use]:
+    """Read which messages play or have played one of the account's recordings, the newest first."""
+    return await house.recordings.uses(access.account_id, parse_token(token), before, most)
 
 
 async def find_recording(house: House, access: Access, token: str) -> Recording:

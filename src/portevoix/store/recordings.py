@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portevoix.domain.audio import AudioName, TelephoneAudio, Upload
-from portevoix.domain.recording import Made, Place, Recording, RecordingInUse, RecordingNotFound
+from portevoix.domain.recording import Made, Place, Recording, RecordingInUse, RecordingNotFound, Use
 from portevoix.ports import Clock
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
@@ -50,6 +50,23 @@ class PostgresRecordings:
     async def list(self, account_id: int, after: Place | None = None, most: int | None = None) -> Sequence[Recording]:
         """Read an account's recordings, oldest first, from after a place on."""
         return await self._read(account_id, after=after, most=most)
+
+    async def newest(self, account_id: int, before: Place | None, most: int) -> Sequence[Recording]:
+        """Read an account's recordings, the newest first, from before a place on."""
+        values = {
+            "account_id": account_id,
+            "before_at": before.created_at if before else None,
+            "before_token": before.token if before else None,
+            "most": most,
+        }
+        return await self._recordings("newest", values)
+
+    async def uses(self, account_id: int, token: str, before: int | None, most: int) -> Sequence[Use]:
+        """Read which messages play or have played a recording, the newest first."""
+        values = {"account_id": account_id, "token": token, "before_id": before, "most": most}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["uses"], values)).fetchall()
+        return [Use(*row) for row in rows]
 
     async def find(self, account_id: int, token: str) -> Recording:
         """Read one recording."""
@@ -101,8 +118,11 @@ class PostgresRecordings:
             "after_token": after.token,
             "most": most,
         }
+        return await self._recordings("recordings", values)
+
+    async def _recordings(self, query: str, values: dict[str, Any]) -> Sequence[Recording]:
         async with self._database.connection() as connection:
-            rows = await (await connection.execute(SQL["recordings"], values)).fetchall()
+            rows = await (await connection.execute(SQL[query], values)).fetchall()
         return [
             Recording(token, AudioName(name), sha256, samples, Made(*made), created_at)
             for token, name, sha256, samples, *made, created_at in rows

@@ -19,6 +19,9 @@ FRAME_BYTES = 64 * 1_024
 
 MOST_FIELDS = 4
 
+#: What one field that is no file may have; it is held in memory.
+MOST_FIELD_BYTES = 1_024 * 1_024
+
 
 def is_form(scope: Scope) -> bool:
     """Tell whether a request's body is a form that may have files."""
@@ -34,6 +37,7 @@ async def read_form(
     too_large: DomainError,
     most_files: int = 1,
     most_fields: int = MOST_FIELDS,
+    most_field_bytes: int = MOST_FIELD_BYTES,
 ) -> AsyncIterator[FormData]:
     """Read a form, and drop its files afterwards.
 
@@ -41,12 +45,14 @@ async def read_form(
         most_bytes: of the whole form.
         too_large: raised where it has more.
         most_files, most_fields: that it may have.
+        most_field_bytes: of one field that is no file.
 
     Raises:
         BodyTooSlow: it did not come in time.
         InvalidValue: it is no form, or has too many fields or files.
     """
-    form = await _parse(Request(scope, _bounded(receive, most_bytes, too_large)), most_files, most_fields)
+    request = Request(scope, _bounded(receive, most_bytes, too_large))
+    form = await _parse(request, most_files, most_fields, most_field_bytes)
     try:
         yield form
     finally:
@@ -61,10 +67,10 @@ def only_field(form: FormData, name: str) -> UploadFile | str | None:
     return fields[0] if fields else None
 
 
-async def _parse(request: Request, most_files: int, most_fields: int) -> FormData:
+async def _parse(request: Request, most_files: int, most_fields: int, most_field_bytes: int) -> FormData:
     try:
         async with asyncio.timeout(FILE_TIMEOUT_S):
-            return await _Parser(request, most_files, most_fields).parse()
+            return await _Parser(request, most_files, most_fields, most_field_bytes).parse()
     except TimeoutError:
         raise BodyTooSlow("the form does not come to its end") from None
     except MultiPartException as problem:
@@ -74,9 +80,10 @@ async def _parse(request: Request, most_files: int, most_fields: int) -> FormDat
 class _Parser(MultiPartParser):
     """Reads a form to its last mark: Starlette's takes one that is cut off for whole, without what was cut."""
 
-    def __init__(self, request: Request, most_files: int, most_fields: int) -> None:
+    def __init__(self, request: Request, most_files: int, most_fields: int, most_field_bytes: int) -> None:
         stream = self._to_its_end(request.stream())
-        super().__init__(request.headers, stream, max_files=most_files, max_fields=most_fields)
+        bounds = {"max_files": most_files, "max_fields": most_fields, "max_part_size": most_field_bytes}
+        super().__init__(request.headers, stream, **bounds)
         self._has_ended = False
 
     def on_end(self) -> None:

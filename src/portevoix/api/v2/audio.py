@@ -5,8 +5,6 @@ from __future__ import annotations
 from starlette.datastructures import UploadFile
 
 from portevoix.api.v2.operation import Call, Form, Media, Operation, parse_json
-from portevoix.api.v2.problems import RangeOutside
-from portevoix.api.v2.ranges import ranged
 from portevoix.api.v2.wire import audio as wire
 from portevoix.api.v2.wire.common import Page
 from portevoix.domain.account import Scope
@@ -27,6 +25,7 @@ from portevoix.service import library
 from portevoix.web.answer import Answer
 from portevoix.web.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
 from portevoix.web.forms import FRAME_BYTES, is_form, read_form
+from portevoix.web.ranges import RangeOutside, ranged
 
 WAV = b"audio/wav"
 MEDIA_WAV = Media("audio/wav")

@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 
 from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Media, Operation
-from portevoix.api.v2.problems import RangeOutside
-from portevoix.api.v2.ranges import ranged
 from portevoix.api.v2.wire import messages as wire
 from portevoix.api.v2.wire.audio import ContentQuery
 from portevoix.api.v2.wire.common import cut
@@ -16,6 +14,7 @@ from portevoix.domain.campaign import CallNotFound, CallNotRecorded, CampaignNot
 from portevoix.domain.notice import parse_place
 from portevoix.service import proof, sent
 from portevoix.web.answer import Answer, Stream
+from portevoix.web.ranges import RangeOutside, ranged
 
 
 async def _list(call: Call[wire.CallQuery, None]) -> wire.CallPage | Stream:

@@ -12,7 +12,6 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 
 from portevoix.api.v2.operation import Call, parse_json
-from portevoix.api.v2.recipients import Recipients, entries_of
 from portevoix.api.v2.wire import orders as wire
 from portevoix.domain.call import Retries
 from portevoix.domain.campaign import Kind, Order, RecipientsRefused, SenderInvalid
@@ -25,6 +24,7 @@ from portevoix.domain.webhook import NotifyUrl
 from portevoix.web.answer import Answer
 from portevoix.web.body import FILE_TIMEOUT_S, BodyTooLarge, read_body
 from portevoix.web.forms import FRAME_BYTES, is_form, only_field, read_form
+from portevoix.web.recipients import Recipients, entries_of
 
 #: What a recipient may take in a body: its number as people write it, and what else a file's line has.
 RECIPIENT_BYTES = 256

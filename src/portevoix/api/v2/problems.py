@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -11,17 +11,12 @@ from portevoix.api.v2.wire.orders import RefusedNumber, refused_number
 from portevoix.domain import audio, campaign, errors, recording, routing, safety, sandbox, speech
 from portevoix.web.answer import Answer, Headers
 from portevoix.web.body import BodyTooLarge, BodyTooSlow
+from portevoix.web.ranges import RangeOutside
 
 CONTENT_TYPE = b"application/problem+json"
 
 #: Recipients that are named with what is wrong with them, at most.
 MOST_NAMED = 1_000
-
-
-class RangeOutside(errors.DomainError):
-    """The byte range that was asked for lies outside."""
-
-    code: ClassVar[str] = "range_outside"
 
 
 class Row(NamedTuple):
@@ -100,6 +95,8 @@ def problem(error: errors.DomainError, headers: Headers = ()) -> Answer:
     """Write an error as problem details."""
     row = row_of(type(error))
     told = Problem(f"urn:portevoix:problem:{error.code}", row.title, row.status, error.message, error.code)
+    if isinstance(error, RangeOutside):
+        headers = (*headers, *error.headers)
     if isinstance(error, campaign.RecipientsRefused):
         named = [refused_number(one) for one in error.refused[:MOST_NAMED]]
         told = msgspec.structs.replace(told, errors=named, more=len(error.refused) - len(named) or UNSET)

@@ -6,8 +6,6 @@ from datetime import datetime
 
 from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Operation
-from portevoix.api.v2.problems import RangeOutside
-from portevoix.api.v2.ranges import ranged
 from portevoix.api.v2.wire import sandbox as wire
 from portevoix.api.v2.wire.common import cut
 from portevoix.domain.account import Scope
@@ -20,6 +18,7 @@ from portevoix.ports import House
 from portevoix.service import sandbox
 from portevoix.service.sent import find_campaign
 from portevoix.web.answer import Answer
+from portevoix.web.ranges import RangeOutside, ranged
 
 
 async def _inbox(call: Call[wire.InboxQuery, None]) -> wire.Inbox:

@@ -17,6 +17,21 @@ WHERE r.account_id = %(account_id)s AND (r.created_at, r.token) > (%(after_at)s,
     AND (%(token)s::text IS NULL OR r.token = %(token)s)
 ORDER BY r.created_at, r.token LIMIT %(most)s;
 
+-- name: newest
+SELECT r.token, r.name, encode(r.sha256, 'hex'), s.samples, r.container, r.codec, r.trimmed_start_samples,
+    r.trimmed_end_samples, r.gain_tenths_db, r.created_at
+FROM recording r JOIN sound s ON s.sha256 = r.sha256
+WHERE r.account_id = %(account_id)s
+    AND (%(before_at)s::timestamptz IS NULL OR (r.created_at, r.token) < (%(before_at)s, %(before_token)s))
+ORDER BY r.created_at DESC, r.token DESC LIMIT %(most)s;
+
+-- name: uses
+SELECT p.id, p.public_id, p.created_at, p.due_at, p.total, p.open = 0
+FROM campaign p
+WHERE p.recording_id = (SELECT id FROM recording WHERE account_id = %(account_id)s AND token = %(token)s)
+    AND (%(before_id)s::bigint IS NULL OR p.id < %(before_id)s)
+ORDER BY p.id DESC LIMIT %(most)s;
+
 -- name: rename
 UPDATE recording SET name = %(name)s WHERE account_id = %(account_id)s AND token = %(token)s RETURNING id;
 

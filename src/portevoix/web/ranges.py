@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from starlette.types import Scope
 
-from portevoix.api.v2.problems import RangeOutside, problem
-from portevoix.web.answer import Answer
+from portevoix.domain.errors import DomainError
+from portevoix.web.answer import NOT_CACHED, Answer, Headers
 
 _RANGE = re.compile(rb"bytes=(\d{1,15})?-(\d{1,15})?", re.IGNORECASE)
 
 
-def ranged(body: bytes, content_type: bytes, etag: str, scope: Scope) -> Answer:
+class RangeOutside(DomainError):
+    """The byte range that was asked for lies outside.
+
+    Args:
+        headers: that its answer bears, status 416.
+    """
+
+    code: ClassVar[str] = "range_outside"
+
+    def __init__(self, message: str, headers: Headers) -> None:
+        super().__init__(message)
+        self.headers = headers
+
+
+def ranged(body: bytes, content_type: bytes, etag: str, scope: Scope, cached: bytes = NOT_CACHED) -> Answer:
     """Answer with the part of a body that the request asks for, or with the whole.
 
     Args:
         etag: names the body's bytes; a range asked ``If-Range`` of others gets the whole.
+        cached: who may keep it, and for how long.
 
     Returns:
-        200 with the whole, 206 with a part, 304 where the client has it, 416 where the range lies outside. Several
-        ranges at once, and what is no byte range, are answered with the whole, as the RFC allows.
+        200 with the whole, 206 with a part, 304 where the client has it. Several ranges at once, and what is no byte
+        range, are answered with the whole, as the RFC allows.
+
+    Raises:
+        RangeOutside: no byte of the range is there.
     """
     tag = f'"{etag}"'.encode()
     headers = ((b"accept-ranges", b"bytes"), (b"etag", tag))
     asked = {name: value for name, value in scope["headers"] if name in (b"range", b"if-range", b"if-none-match")}
     if _is_among(tag, asked.get(b"if-none-match", b"")):
-        return Answer(304, b"", content_type, headers)
+        return Answer(304, b"", content_type, headers, cached)
     match = _RANGE.fullmatch(asked.get(b"range", b"").strip())
     if match is None or match.groups() == (None, None) or asked.get(b"if-range", tag) != tag:
-        return Answer(200, body, content_type, headers)
+        return Answer(200, body, content_type, headers, cached)
     first, last = _bounds(match, len(body))
     if first > last:
         outside = (*headers, (b"content-range", b"bytes */%d" % len(body)))
-        return problem(RangeOutside(f"there are {len(body)} bytes"), outside)
+        raise RangeOutside(f"there are {len(body)} bytes", outside)
     part = (*headers, (b"content-range", b"bytes %d-%d/%d" % (first, last, len(body))))
-    return Answer(206, body[first : last + 1], content_type, part)
+    return Answer(206, body[first : last + 1], content_type, part, cached)
 
 
 def _is_among(tag: bytes, condition: bytes) -> bool:

@@ -23,6 +23,18 @@ _SEPARATORS = ",;\t"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+class FileUnreadable(InvalidValue):
+    """A file of recipients that is no CSV in UTF-8.
+
+    Args:
+        line: where that is seen, the first being 1.
+    """
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class Recipients:
     """Collects recipients.
 
@@ -35,6 +47,7 @@ class Recipients:
         self._numbers: dict[str, Number] = {}
         self._lines: dict[str, int | None] = {}
         self._refused: list[Refused] = []
+        self._duplicates = 0
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -45,6 +58,17 @@ class Recipients:
     def refused(self) -> tuple[Refused, ...]:
         """What is no number that can be called."""
         return tuple(self._refused)
+
+    @property
+    def duplicates(self) -> int:
+        """How many entries named a number that another had named before."""
+        return self._duplicates
+
+    def entries(self) -> tuple[tuple[str, int], ...]:
+        """Write down what was taken from a file, so that taking it again gives the same but for the duplicates."""
+        good = [(f"+{digits}", self._lines[digits] or 0) for digits in self._numbers]
+        bad = [(one.text, one.line or 0) for one in self._refused]
+        return tuple(sorted((*good, *bad), key=lambda one: one[1]))
 
     async def take(self, entries: Iterable[tuple[str, int | None]]) -> None:
         """Take entries, each with its line in a file; blank ones are passed over in a list, but not in a file.
@@ -63,6 +87,7 @@ class Recipients:
     def _add(self, text: str, line: int | None) -> None:
         try:
             number = Number.parse(text)
+            self._duplicates += number.digits in self._numbers
             self._numbers.setdefault(number.digits, number)
             self._lines.setdefault(number.digits, line)
         except NumberInvalid as fault:
@@ -86,7 +111,7 @@ def entries_of(file: IO[bytes]) -> Iterator[tuple[str, int]]:
     ``COLUMNS`` names the column; else it is the first one, and a first line without a digit there is a header too.
 
     Raises:
-        InvalidValue: it is not UTF-8, or no CSV.
+        FileUnreadable: it is not UTF-8, or no CSV.
     """
     lines = _lines(file)
     skipped, first = 0, ""
@@ -101,7 +126,7 @@ def entries_of(file: IO[bytes]) -> Iterator[tuple[str, int]]:
         try:
             row = next(reader, None)
         except csv.Error as fault:
-            raise InvalidValue(f"file: line {line}: {fault}") from None
+            raise FileUnreadable(f"file: line {line}: {fault}", line) from None
         if row is None:
             return
         if not any(cell.strip() for cell in row):
@@ -118,7 +143,8 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
         try:
             yield (raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw).decode()
         except UnicodeDecodeError:
-            raise InvalidValue(f"file: line {number} is not UTF-8; save the file as CSV UTF-8") from None
+            message = f"file: line {number} is not UTF-8; save the file as CSV UTF-8"
+            raise FileUnreadable(message, number) from None
 
 
 def _cells(line: str, separator: str) -> int:
