@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portevoix.console import rendering
 from portevoix.console.door import Door, refused
 from portevoix.console.page import Needs, Page, Visit
-from portevoix.console.pages import home, own, sign_in
+from portevoix.console.pages import calls, campaigns, home, ledger, own, phones, sign_in
 from portevoix.domain.errors import NotFound
 from portevoix.ports import House, Limits
 from portevoix.web.answer import Answer
@@ -21,6 +21,10 @@ PAGES: tuple[Page, ...] = (
     *sign_in.PAGES,
     *own.PAGES,
     *home.PAGES,
+    *campaigns.PAGES,
+    *calls.PAGES,
+    *ledger.PAGES,
+    *phones.PAGES,
 )
 
 
