@@ -68,7 +68,7 @@ async def test_a_message_is_followed_to_its_end(people: People, door: Client, to
         assert events.headers["content-type"] == "text/event-stream"
         first = await parts(events)
         assert first is not None
-        assert set(first) == {"progress", "actions", "calls"}
+        assert set(first) == {"standing", "progress", "actions", "calls"}
         for name, part in first.items():
             assert f'id="{name}"' in page.text
             assert part.strip() in page.text, "a stream begins with what the page has"
@@ -89,7 +89,7 @@ async def test_only_what_has_changed_is_sent(people: People, door: Client, token
         await door.done(f"messages/{message}/pause")
         changed = await parts(events)
         assert changed is not None
-        assert set(changed) == {"progress", "actions", "calls"}
+        assert set(changed) == {"standing", "progress", "actions", "calls"}
         assert "/resume" in changed["actions"]
 
 

@@ -23,6 +23,9 @@ from portevoix.web.answer import Answer, Stream
 
 CAMPAIGNS_SHOWN = 25
 
+#: What changes of a message's page while it is under way; each in an element and a template of that name.
+LIVE_PARTS = ("standing", "progress", "actions", "calls")
+
 _STATE = CampaignState
 
 #: What the list is filtered by; the state is the one that people see.
@@ -60,7 +63,9 @@ async def _show(visit: Visit) -> Answer:
 async def _live(visit: Visit) -> Stream:
     async def look() -> Look:
         shown = await _shown(visit)
-        parts = {part: visit.write(f"campaign_{part}.html", shown) for part in ("progress", "actions", "calls")}
+        parts = {
+            part: visit.write(f"campaign_{part}.html", shown) for part in ("standing", "progress", "actions", "calls")
+        }
         return Look(parts, not shown["is_open"])
 
     return await live(visit, look)
