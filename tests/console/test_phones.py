@@ -136,6 +136,23 @@ async def test_webhooks_are_shown_with_their_answers_and_sent_again(
     assert (await people.manager.post(unknown)).status_code == 404
 
 
+async def test_of_many_tries_the_last_are_shown(
+    people: People, door: Client, token: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones, "TRIES_SHOWN", 2)
+    receiver.answers.extend(Answer(status, body=b"x" * 1_000) for status in (400, 401, 402))
+    await send(door, "0639980400", audio=token, notify_url=receiver.url("/hook"))
+    webhook = (await door.tried())["id"]
+    for count in (2, 3):
+        await door.done(f"webhooks/{webhook}/replay")
+        while len((await door.get(f"webhooks/{webhook}"))["tries"]) < count:
+            await receiver.wait_for(count)
+    page = await show(people)
+    assert "Earlier tries: 1" in words_of(page)
+    assert re.findall(r"<strong>HTTP (\d+)", page.text) == ["401", "402"]
+    assert [len(answered) for answered in re.findall(r">(x+)<", page.text)] == [400, 400]
+
+
 async def test_free_texts_are_shown_as_they_were_written(people: People, door: Client) -> None:
     await send(door, "0639980400", text=f"Bonjour. {SCRIPT}")
     page = await show(people)

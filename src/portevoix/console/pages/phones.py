@@ -13,7 +13,7 @@ from portevoix.console.audio import wav_answer
 from portevoix.console.page import Needs, Page, Visit
 from portevoix.domain.errors import DomainError, InvalidValue, NotFound
 from portevoix.domain.magic import BEHAVIOURS, DEFAULT_RING_S
-from portevoix.domain.notice import KeptAnswer, Webhook, WebhookNotFound, parse_place
+from portevoix.domain.notice import KeptAnswer, Try, Webhook, WebhookNotFound, parse_place
 from portevoix.domain.number import Number, NumberInvalid
 from portevoix.domain.sandbox import CREDIT_MICROS, Received
 from portevoix.ports import House
@@ -21,10 +21,12 @@ from portevoix.service import notices, sandbox
 from portevoix.web.answer import Answer
 
 ENTRIES_SHOWN = 10
-MAILS_SHOWN = 20
+MAILS_SHOWN = 10
 
-#: Of a body, at most; the whole of it is in the API.
+#: Of a webhook: its last tries, and so much of what was sent and answered. All of it is in the API.
+TRIES_SHOWN = 5
 CHARACTERS_SHOWN = 2_000
+ANSWER_CHARACTERS_SHOWN = 400
 
 #: What the clock is moved on by.
 UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
@@ -51,10 +53,14 @@ class Told(NamedTuple):
 
     Args:
         body: what was sent, or of a GET the query; cut.
+        tries: the last ones, each with what was answered; cut.
+        earlier: how many more there were.
     """
 
     webhook: Webhook
     body: str
+    tries: Sequence[tuple[Try, str]]
+    earlier: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,17 @@ def _number(typed: str) -> str | None:
 def _followed(received: Received, webhooks: Sequence[Webhook]) -> Sequence[Told]:
     """Tell what followed a call: the webhooks of it, and of its message as a whole."""
     mine = [one for one in webhooks if one.campaign == received.campaign and one.position in (None, received.position)]
-    return [Told(one, one.body.decode(errors="replace")[:CHARACTERS_SHOWN]) for one in mine]
+    return [_told(one) for one in mine]
+
+
+def _told(webhook: Webhook) -> Told:
+    tries = webhook.tries[-TRIES_SHOWN:]
+    return Told(
+        webhook,
+        webhook.body.decode(errors="replace")[:CHARACTERS_SHOWN],
+        [(one, one.body[:ANSWER_CHARACTERS_SHOWN]) for one in tries],
+        len(webhook.tries) - len(tries),
+    )
 
 
 async def _audio(visit: Visit) -> Answer:

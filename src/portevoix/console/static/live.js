@@ -2,6 +2,7 @@
 
 const place = document.querySelector("[data-live]");
 const waiting = new Map();
+const REFUSED_MS = 10_000;
 let source = null;
 let isOver = false;
 
@@ -11,7 +12,9 @@ function put(part, content) {
     return;
   }
   waiting.delete(part);
+  const left = part.querySelector(".wide")?.scrollLeft;
   part.innerHTML = content;
+  if (left) part.querySelector(".wide")?.scrollTo(left, 0);
 }
 
 function show(event) {
@@ -25,6 +28,11 @@ function open() {
   if (source || isOver || document.hidden) return;
   source = new EventSource(place.dataset.live);
   source.addEventListener("message", show);
+  source.addEventListener("error", () => {
+    if (source?.readyState !== EventSource.CLOSED) return; // the browser asks again by itself
+    close(); // it was refused: the server is not back yet, or nobody is signed in any more
+    setTimeout(open, REFUSED_MS);
+  });
   source.addEventListener("over", () => {
     isOver = true;
     close();
