@@ -14,6 +14,7 @@ from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.service.people import _open, add_person
 from tests.conftest import Serve
 from tests.console.visitor import Visitor
+from tests.wire.modern import FAST
 
 OPERATOR, MANAGER, VIEWER, STRANGER = "op@example.org", "ma@example.org", "vi@example.org", "st@example.org"
 
@@ -37,8 +38,8 @@ class People:
 
 @pytest.fixture
 async def http(serve: Serve) -> AsyncIterator[httpx2.AsyncClient]:
-    """A server."""
-    async with serve() as client:
+    """A server whose simulated phones wait for nothing."""
+    async with serve(**FAST) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 import httpx2
+import psycopg
 import pytest
 
 from portevoix.console.app import PAGES
@@ -18,6 +19,7 @@ from portevoix.service.keys import create_key
 from tests.console.conftest import MANAGER, STRANGER, People
 from tests.console.gallery import GALLERY, NOT_SHOWN
 from tests.console.visitor import Visitor, words_of
+from tests.wire.modern import Client
 from tests.wire.sound import keep
 
 PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
@@ -59,7 +61,7 @@ async def ask(visitor: Visitor, page: Page, path: str) -> httpx2.Response:
 
 
 @pytest.fixture
-async def theirs(people: People, house: House) -> dict[str, str]:
+async def theirs(people: People, house: House, url: str) -> dict[str, str]:
     """What the other account has, by the names that paths have for it."""
     ref = AccountRef(people.other.account, Mode.SANDBOX)
     key = await create_key(house, ref, KeyTerms(name="theirs"))
@@ -68,7 +70,24 @@ async def theirs(people: People, house: House) -> dict[str, str]:
     draft = new_draft(house)
     await keep_draft(house, access, person.id, draft)
     recording = await keep(house, ref.public_id, "Theirs", mode=ref.mode)
-    return {"key": key.id, "draft": draft.id, "recording": recording.token}
+    own = {"key": key.id, "draft": draft.id, "recording": recording.token}
+    return {**own, **await called(people, house, url)}
+
+
+async def called(people: People, house: House, url: str) -> dict[str, str]:
+    """Call one of their phones: a message that was played, told by a webhook, and recorded for proof."""
+    door = Client(people.stranger.http, people.other.test_key)
+    recording = await keep(house, people.other.account, "theirs", mode=Mode.SANDBOX)
+    order = {"to": ["0639980400"], "audio": recording.token, "notify_url": "https://hooks.example.test/hook"}
+    message = (await door.done("messages", order))["id"]
+    await door.over(message)
+    (webhook,) = await door.until("webhooks")
+    (entry,) = await door.until("sandbox/inbox")
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO attempt_recording (call_id, number, alaw, recorded_at) SELECT id, 1, '\\x55', now() FROM call"
+        )
+    return {"campaign": message, "position": "1", "webhook": webhook["id"], "entry": entry["id"]}
 
 
 @pytest.mark.parametrize("page", OF_ACCOUNTS, ids=name)
@@ -87,6 +106,13 @@ async def test_what_another_account_has_is_not_on_ones_own_pages(
 ) -> None:
     path = at(page, {**theirs, "account": people.account.account, "mode": "sandbox"})
     assert (await ask(people.manager, page, path)).status_code == 404
+
+
+async def test_what_another_account_has_is_on_its_own_pages(people: People, theirs: Mapping[str, str]) -> None:
+    values = {**theirs, "account": people.other.account, "mode": "sandbox"}
+    for page in OF_ACCOUNTS:
+        if page.method == "GET" and set(PARAMETER.findall(page.path)) <= set(values):
+            assert (await people.stranger.get(at(page, values))).status_code in (200, 303), page.path
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.needs is Needs.OPERATOR], ids=name)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from portevoix.domain.ids import AccountRef, Mode
-from portevoix.domain.ledger import Kind
+from portevoix.domain.ledger import Kind, Sought
 from portevoix.ports import House
 from portevoix.service import credit
-from tests.parts import ManualClock
+from tests.parts import BEGINNING, ManualClock
 from tests.store.script import Script
 
 
@@ -228,3 +232,48 @@ async def test_the_statement_tells_every_transfer_with_its_running_balance(scrip
         (Kind.RELEASE, 120, -120, 820),
     ]
     assert [line.idempotency_key for line in lines] == ["T", "H1", None, None]
+
+
+async def test_the_newest_transfers_are_those_of_the_statement_whatever_is_looked_for(
+    script: Script, house: House, clock: ManualClock
+) -> None:
+    await script.play("""
+        account alice
+        account bob
+        topup alice 1000
+        topup bob 1000
+        tick 3600s
+    """)
+    for number in range(12):
+        await script.play(f"""
+            hold A{number} alice 10
+            hold B{number} bob 10
+            tick 5400s
+            settle A{number} {number % 3 * 5}
+            settle B{number} 5
+            tick {number % 4 * 600}s
+        """)
+    alice = await house.accounts.find(script.accounts["alice"])
+    statement = [line async for line in credit.statement(house, alice.ref)]
+    statement = [replace(line, idempotency_key=None) for line in reversed(statement)]
+    moments = [
+        None,
+        *(BEGINNING + timedelta(minutes=30 * step) for step in range(-1, 48)),
+        *{one.at for one in statement},
+    ]
+    for kinds in (None, frozenset({Kind.TOP_UP}), frozenset({Kind.SETTLE}), frozenset({Kind.RELEASE, Kind.TOP_UP})):
+        for first, until in itertools.product(moments[::2], moments[1::2]):
+            found = await house.ledger.newest(alice.id, Sought(kinds, first, until), None, 100)
+            assert [replace(line, idempotency_key=None) for line, _ in found] == [
+                line
+                for line in statement
+                if (kinds is None or line.kind in kinds)
+                and (first is None or line.at >= first)
+                and (until is None or line.at < until)
+            ]
+
+
+async def test_nothing_is_found_of_an_account_without_transfers(script: Script, house: House) -> None:
+    await script.play("account alice")
+    alice = await house.accounts.find(script.accounts["alice"])
+    assert await house.ledger.newest(alice.id, Sought(None, BEGINNING, BEGINNING), None, 100) == []

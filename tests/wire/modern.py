@@ -169,17 +169,19 @@ class Events:
 
 
 @asynccontextmanager
-async def following(http: httpx2.AsyncClient, key: str, query: str = "", **headers: str) -> AsyncIterator[Events]:
+async def following(
+    http: httpx2.AsyncClient, key: str, query: str = "", path: str = "/v2/events", **headers: str
+) -> AsyncIterator[Events]:
     """Ask an application in this process for its events: the client of the others waits for an answer's end."""
-    sent = {"host": "portevoix.test", **bearer(key), **headers}
+    sent = {"host": "portevoix.test", **(bearer(key) if key else {}), **headers}
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": "/v2/events",
-        "raw_path": b"/v2/events",
+        "path": path,
+        "raw_path": path.encode(),
         "root_path": "",
         "query_string": query.encode(),
         "headers": [(name.lower().replace("_", "-").encode(), value.encode()) for name, value in sent.items()],

@@ -95,6 +95,15 @@ async def test_an_entry_tells_what_a_phone_received(
     assert entry["audio"] == f"/v2/sandbox/inbox/{entry['id']}/audio"
 
 
+async def test_a_phone_of_a_large_message_is_shown_with_the_webhook_of_its_own_call(door: Client, token: str) -> None:
+    to = [f"063998{rings_s:02}00" for rings_s in range(25)]
+    message = await sent(door, token, *to, notify_url="https://hooks.example.test/hook")
+    await door.over(message)
+    for number in (to[0], to[-1]):
+        (entry,) = await received(door, number=number, limit=1)
+        assert [one["call"] for one in entry["webhooks"]] == [entry["call"]]
+
+
 async def test_what_landed_on_voicemail_and_what_nobody_heard(door: Client, token: str) -> None:
     deposit = await sent(door, token, "0639980400", "0199000500", kind="deposit", email="mairie@example.test")
     voice = await sent(door, token, "0639980420", "0639980411", "0639980410", "0639980470")

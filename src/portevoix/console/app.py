@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portevoix.console import rendering
 from portevoix.console.door import Door, refused
 from portevoix.console.page import Needs, Page, Visit
-from portevoix.console.pages import home, own, recordings, send, sign_in
+from portevoix.console.pages import calls, campaigns, home, ledger, own, phones, recordings, send, sign_in
 from portevoix.domain.errors import NotFound
 from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
@@ -26,6 +26,10 @@ PAGES: tuple[Page, ...] = (
     *home.PAGES,
     *send.PAGES,
     *recordings.PAGES,
+    *campaigns.PAGES,
+    *calls.PAGES,
+    *ledger.PAGES,
+    *phones.PAGES,
 )
 
 

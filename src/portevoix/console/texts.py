@@ -62,6 +62,10 @@ class Texts:
         """Write a moment, in Paris time, to the second."""
         return format_datetime(moment, "medium", tzinfo=PARIS, locale=self.locale)
 
+    def plain_moment(self, moment: datetime) -> str:
+        """Write a moment, in Paris time, as spreadsheets and programs read it."""
+        return moment.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S")
+
     def hour(self, moment: datetime) -> str:
         """Write the hour of a moment, in Paris time, to the second."""
         return format_time(moment, "medium", tzinfo=PARIS, locale=self.locale)

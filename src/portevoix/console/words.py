@@ -45,7 +45,85 @@ WORDS = {
     "allotment_out": N_("given to a sub-account"),
     "allotment_in": N_("received from the parent account"),
     "expiry": N_("expired"),
+    # what becomes of calls, and what is told of it
+    "voicemail": N_("voicemail"),
+    "busy": N_("busy"),
+    "declined": N_("declined"),
+    "no_answer": N_("no answer"),
+    "unreachable": N_("unreachable"),
+    "invalid_number": N_("invalid number"),
+    "congestion": N_("route failed"),
+    "opted_out": N_("opted out"),
+    "outside_hours": N_("outside hours"),
+    "mailbox_full": N_("mailbox full"),
+    "taken_by_person": N_("a person answered: nothing left"),
+    "lost": N_("end unknown"),
+    "person": N_("by a person"),
+    "machine": N_("by a machine"),
+    "unknown": N_("by a person or a machine"),
+    "pending": N_("to be sent"),
+    "delivered": N_("delivered"),
+    "dead": N_("given up"),
+    "kept": N_("kept here"),
+    "sent": N_("sent"),
+    "minutes": N_("minutes"),
+    "hours": N_("hours"),
+    "days": N_("days"),
 }
+
+#: What carriers note on the way of a call.
+TRACES = {
+    "answerer": N_("Who answered"),
+    "asterisk_refused": N_("Asterisk refused"),
+    "beep": N_("A beep was heard"),
+    "cut": N_("The message was cut off"),
+    "early_media": N_("Sound before the answer"),
+    "far_end_hung_up": N_("The other side hung up"),
+    "hold": N_("Put on hold"),
+    "machine": N_("A machine was heard"),
+    "no_media": N_("No sound came through"),
+    "no_port": N_("No port was free for the sound"),
+    "no_response": N_("The trunk did not answer"),
+    "no_tap": N_("The answer could not be listened to"),
+    "played": N_("The message was played to its end"),
+    "recorded": N_("The beginning was recorded for proof"),
+    "redirect": N_("Redirected"),
+    "refused": N_("The trunk refused"),
+    "refused_answer": N_("The answer was refused"),
+    "refused_offer": N_("A change of the call was refused"),
+    "resumed": N_("Taken off hold"),
+    "rtp": N_("Quality of the sound"),
+    "session_expired": N_("The session was not kept alive"),
+}
+
+#: What the simulated phones do, as ``domain.magic`` says it.
+PHONES = (
+    N_("answered, listens for 6 s"),
+    N_("answered, listens for 45 s"),
+    N_("no answer"),
+    N_("busy"),
+    N_("declined"),
+    N_("unreachable"),
+    N_("hung up after 2 s"),
+    N_("voicemail takes the message"),
+    N_("the mailbox is full"),
+    N_("answered, by a machine or a person: not known"),
+    N_("presses 1"),
+    N_("presses the opt-out key"),
+    N_("the API refuses it: DESTINATION_INVALID"),
+    N_("opted out: not called"),
+    N_("the API refuses it: NOT_CREDIT"),
+    N_("blocked as fraud"),
+    N_("outside the hours in which it may be called"),
+    N_("accepted, but the API answers HTTP 500"),
+    N_("the API answers HTTP 429"),
+    N_("accepted, but the API's answer never comes"),
+    N_("answered; the callback comes a minute late"),
+    N_("answered; the callback comes twice"),
+    N_("answered; a callback that it is pending comes last"),
+    N_("answered; the callback never comes"),
+    N_("the first route fails, the second succeeds"),
+)
 
 #: What people are told where the error's own words would not do; the rest say what they say.
 REFUSALS = {
@@ -61,6 +139,16 @@ REFUSALS = {
     "unavailable": N_("The service cannot be reached at the moment. Nothing was changed; try again."),
     "form_expired": N_("The page was open for too long, or the form came from elsewhere. Please send it again."),
     "error": N_("Something went wrong on our side. It has been logged."),
+    # messages, the ledger, phones
+    "message_not_found": N_("There is no such message."),
+    "call_not_found": N_("There is no such call."),
+    "call_not_recorded": N_("Nothing is kept of what was said in this call."),
+    "webhook_not_found": N_("There is no such webhook."),
+    "message_begun": N_("The message is over, or was cancelled. Nothing was changed."),
+    "day_invalid": N_("Write days as 2026-12-31."),
+    "step_invalid": N_(
+        "The clock is moved on by a minute to 366 days at once, and by ten years in all. A reset sets it right."
+    ),
 }
 
 #: What is wrong with a message, its recipients or a recording.
@@ -85,8 +173,6 @@ REFUSALS |= {
     "no_route": N_("No route leads to these numbers. Nothing was sent."),
     "no_deposit_route": N_("No route takes voicemail deposits for these numbers. Nothing was sent."),
     "daily_cap_reached": N_("The allowance of the day does not cover this. Nothing was sent."),
-    "account_disabled": N_("The account is disabled. Nothing was changed."),
-    "account_blocked": N_("The account is blocked. Nothing was changed."),
     "price_risen": N_("The price has changed since you saw it. Nothing was sent; look at it again."),
     "draft_not_found": N_("This message is not kept any more. Begin it anew."),
     "draft_sent": N_("This message was sent meanwhile."),
@@ -132,12 +218,25 @@ SAID = {
     "sent": N_("The message is on its way."),
     "uploaded": N_("The recording is in the library."),
     "recording-deleted": N_("The recording is deleted."),
+    # messages, phones
+    "message-paused": N_("The message is paused. Calls that ring already go on."),
+    "message-resumed": N_("The message goes on."),
+    "message-cancelled": N_("The message is cancelled. What was set aside for calls that had not begun is back."),
+    "webhook-replayed": N_("The webhook is sent again. Its answer shows here once it has come."),
+    "clock-moved": N_("The clock is moved on, and all that was due has happened."),
+    "clock-moved-but-busy": N_("The clock is moved on. Not all that was due has happened yet; look again in a moment."),
+    "sandbox-reset": N_("The sandbox begins anew."),
 }
 
 
 def word(texts: Texts, code: str) -> str:
     """Say a code; one that has no word is said as it is."""
     return texts.say(WORDS[code]) if code in WORDS else code
+
+
+def trace(texts: Texts, what: str) -> str:
+    """Say what a carrier noted; what has no words is said as it is."""
+    return texts.say(TRACES[what]) if what in TRACES else what
 
 
 def refusal(texts: Texts, error: DomainError) -> str:

@@ -287,6 +287,35 @@ class Campaign:
         return Fraction(self.samples, RATE_HZ)
 
 
+class CampaignFilter(NamedTuple):
+    """Which of an account's campaigns are looked for.
+
+    Args:
+        states: those that are in one of them.
+        is_ahead: those that were scheduled, and are yet to begin; or the others. ``None`` for both.
+        is_open: those alone of which some call is not over.
+    """
+
+    states: tuple[CampaignState, ...]
+    is_ahead: bool | None = None
+    is_open: bool = False
+
+
+class CallFilter(NamedTuple):
+    """Which of a campaign's calls are looked for; ``None`` for any.
+
+    Args:
+        digits: those whose number, in E.164, has them.
+    """
+
+    states: tuple[str, ...] | None = None
+    outcome: Outcome | None = None
+    digits: str | None = None
+
+
+ANY_CALL = CallFilter()
+
+
 class Waiting(NamedTuple):
     """A call that can be cancelled.
 

@@ -192,6 +192,24 @@ class StatementLine:
     idempotency_key: str | None
 
 
+#: What calls make transfers of.
+OF_CALLS = frozenset({Kind.RESERVE, Kind.SETTLE, Kind.RELEASE})
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which of an account's transfers are looked for; ``None`` for any.
+
+    Args:
+        first: of this moment or later.
+        until: before this moment.
+    """
+
+    kinds: frozenset[Kind] | None = None
+    first: datetime | None = None
+    until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A row that breaks an invariant of the ledger.

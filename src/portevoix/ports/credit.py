@@ -16,6 +16,7 @@ from portevoix.domain.ledger import (
     Reserve,
     Resolve,
     Resolved,
+    Sought,
     StatementLine,
     Violation,
 )
@@ -113,6 +114,11 @@ class Ledger(Protocol):
 
     def statement(self, account_id: int, after_id: int = 0) -> AsyncIterator[StatementLine]:
         """Read an account's transfers, oldest first, from after one on."""
+
+    async def newest(
+        self, account_id: int, sought: Sought, before_id: int | None, most: int
+    ) -> Sequence[tuple[StatementLine, str | None]]:
+        """Read an account's transfers, the newest first, each with the public id of the call that it was for."""
 
     async def spending(self, account_id: int, first: date, zone: str) -> Mapping[date, int]:
         """Tell what each day cost from a first one, in micro-euros: settled less refunded; days without are left out.

@@ -35,9 +35,11 @@ class Notices(Protocol):
         *,
         webhook: str | None = None,
         state: str | None = None,
-        campaigns: Sequence[str] | None = None,
     ) -> Sequence[Webhook]:
         """Read an account's webhooks with their tries, the newest first."""
+
+    async def webhooks_of(self, account_id: int, calls: Sequence[tuple[str, int]]) -> Sequence[Webhook]:
+        """Read what was told of calls, each named by its campaign and position, and of their campaigns as a whole."""
 
     async def replay(self, account_id: int, webhook: str) -> bool:
         """Send a webhook again; tells whether the account has it."""

@@ -8,7 +8,16 @@ from typing import Protocol
 
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import CallState, Report
-from portevoix.domain.campaign import Attempt, Call, Campaign, Cancelled, Waiting
+from portevoix.domain.campaign import (
+    ANY_CALL,
+    Attempt,
+    Call,
+    CallFilter,
+    Campaign,
+    CampaignFilter,
+    Cancelled,
+    Waiting,
+)
 from portevoix.domain.dialling import Claimed, Conclusion, Dial, Filed, Finished, Progress, SandboxClock, Wait
 from portevoix.domain.placing import Placing
 from portevoix.domain.sandbox import Received
@@ -24,16 +33,33 @@ class Campaigns(Protocol):
     async def find(self, account_id: int, campaign: str) -> Campaign:
         """Read one campaign. Raises CampaignNotFound, for another account's too."""
 
-    async def newest(self, account_id: int, before: int | None, most: int) -> Sequence[tuple[int, Campaign]]:
-        """Read an account's campaigns, the newest first, each with its place."""
+    async def newest(
+        self,
+        account_id: int,
+        before: int | None,
+        most: int,
+        which: CampaignFilter | None = None,
+        at: datetime | None = None,
+    ) -> Sequence[tuple[int, Campaign]]:
+        """Read an account's campaigns, the newest first, each with its place.
+
+        Args:
+            at: what the account's clock shows, by which some are yet to begin.
+        """
 
     async def calls(
-        self, account_id: int, campaign: str, after: int, most: int, states: Sequence[str] | None = None
+        self, account_id: int, campaign: str, after: int, most: int, which: CallFilter = ANY_CALL
     ) -> Sequence[Call]:
         """Read a campaign's calls in the order of the recipients, from after a position on."""
 
     async def call(self, account_id: int, campaign: str, position: int) -> Call:
         """Read one call. Raises CallNotFound, for another account's too."""
+
+    async def at_carriers(self, account_id: int, campaign: str) -> Mapping[CallState, int]:
+        """Count a campaign's calls that are with carriers now; states without any are left out."""
+
+    async def waiting(self, account_id: int, campaign: str) -> tuple[int, int]:
+        """Tell how many of a campaign's calls a cancel would cancel, and how much credit would come back."""
 
     async def of_holds(self, account_id: int, holds: Sequence[int]) -> Mapping[int, tuple[str, int]]:
         """Find the calls that holds were opened for: each one's campaign, and its position there."""

@@ -65,6 +65,19 @@ async def follow_events(house: House, access: Access, after: int | None) -> Asyn
                 yield Page(known, ())
 
 
+async def follow_news(house: House, access: Access, every_s: float) -> AsyncGenerator[None, None]:
+    """Tell that an account has news, as soon as it has, and every so many seconds where it has none; once at first.
+
+    What the news are is not read: whoever shows where something stands reads that itself, and no event along the way.
+    What happens while the follower is busy is told once it is not, as one.
+    """
+    async with house.signals.subscribe("events") as signal:
+        yield
+        while True:
+            await _news(signal, str(access.account_id), every_s)
+            yield
+
+
 async def _news(signal: Subscription, account: str, timeout_s: float) -> bool:
     """Wait for news of an account; tells whether there was some before the time ran out."""
     try:

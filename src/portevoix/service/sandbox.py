@@ -48,8 +48,8 @@ async def read_inbox(
     """
     must_be_sandbox(access)
     received = await house.sandboxes.inbox(access.account_id, before, most, number=number, campaign=message)
-    campaigns = sorted({one.campaign for one in received})
-    webhooks = await house.notices.webhooks(access.account_id, None, 10 * most, campaigns=campaigns)
+    calls = sorted({(one.campaign, one.position) for one in received})
+    webhooks = await house.notices.webhooks_of(access.account_id, calls)
     return received, webhooks, await house.notices.mails(access.account_id, MAILS_SHOWN)
 
 

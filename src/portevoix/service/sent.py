@@ -8,18 +8,22 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from portevoix.domain.account import Access
+from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import CallState, Outcome
 from portevoix.domain.campaign import (
+    ANY_CALL,
     Attempt,
     Call,
+    CallFilter,
     Campaign,
+    CampaignFilter,
     CampaignState,
     Timeline,
     call_id,
     parse_call_id,
     parse_campaign_id,
 )
-from portevoix.domain.ledger import StatementLine
+from portevoix.domain.ledger import Sought, StatementLine
 from portevoix.domain.money import format_euros
 from portevoix.domain.placing import Placing
 from portevoix.domain.tariff import Buys, buys
@@ -32,6 +36,9 @@ StepKind = Literal[
 
 #: Calls that are read at once where all of a campaign's are.
 CALLS_AT_ONCE = 1_000
+
+#: Lines that are read at once where all of a ledger's are.
+LINES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +160,11 @@ _STATES: Mapping[CampaignState, SightState] = {
 }
 
 
-async def list_campaigns(house: House, access: Access, before: int | None, most: int) -> Sequence[tuple[int, Campaign]]:
+async def list_campaigns(
+    house: House, access: Access, before: int | None, most: int, which: CampaignFilter | None = None
+) -> Sequence[tuple[int, Campaign]]:
     """Read the account's campaigns, the newest first, each with its place."""
-    return await house.campaigns.newest(access.account_id, before, most)
+    return await house.campaigns.newest(access.account_id, before, most, which, access.now(house.clock.now()))
 
 
 async def find_campaign(house: House, access: Access, campaign: str) -> Campaign:
@@ -163,25 +172,31 @@ async def find_campaign(house: House, access: Access, campaign: str) -> Campaign
     return await house.campaigns.find(access.account_id, parse_campaign_id(campaign))
 
 
+async def hear_campaign(house: House, access: Access, campaign: str) -> TelephoneAudio:
+    """Read what one of the account's campaigns plays. Raises CampaignNotFound."""
+    found = await find_campaign(house, access, campaign)
+    return await house.calls.sound(bytes.fromhex(found.sha256))
+
+
 async def list_calls(
-    house: House, access: Access, campaign: str, after: int, most: int, states: Sequence[str] | None = None
+    house: House, access: Access, campaign: str, after: int, most: int, which: CallFilter = ANY_CALL
 ) -> Sequence[Call]:
     """Read a campaign's calls in the order of the recipients, from after a position on. Raises CampaignNotFound."""
     await find_campaign(house, access, campaign)
-    return await house.campaigns.calls(access.account_id, campaign, after, most, states)
+    return await house.campaigns.calls(access.account_id, campaign, after, most, which)
 
 
 async def all_calls(
-    house: House, access: Access, campaign: str, after: int, states: Sequence[str] | None = None
+    house: House, access: Access, campaign: str, after: int, which: CallFilter = ANY_CALL
 ) -> AsyncGenerator[Sequence[Call], None]:
     """Read all of a campaign's calls from after a position on, a part at a time. Raises CampaignNotFound."""
-    page = await list_calls(house, access, campaign, after, CALLS_AT_ONCE, states)
+    page = await list_calls(house, access, campaign, after, CALLS_AT_ONCE, which)
     while page:
         yield page
         if len(page) < CALLS_AT_ONCE:
             return
         _, after = parse_call_id(page[-1].id)
-        page = await house.campaigns.calls(access.account_id, campaign, after, CALLS_AT_ONCE, states)
+        page = await house.campaigns.calls(access.account_id, campaign, after, CALLS_AT_ONCE, which)
 
 
 async def find_call(house: House, access: Access, call: str) -> Timeline:
@@ -248,6 +263,24 @@ async def read_ledger(house: House, access: Access, after: int, most: int) -> Se
     holds = {line.hold_id for line in posted if line.hold_id is not None}
     calls = await house.campaigns.of_holds(access.account_id, sorted(holds)) if holds else {}
     return [_ledger_line(line, calls.get(line.hold_id or 0)) for line in posted]
+
+
+async def newest_lines(
+    house: House, access: Access, sought: Sought, before: int | None, most: int
+) -> Sequence[LedgerLine]:
+    """Read the account's transfers, the newest first, from before one on, each with the message and call it was for."""
+    found = await house.ledger.newest(access.account_id, sought, before, most)
+    return [_ledger_line(line, parse_call_id(call) if call else None) for line, call in found]
+
+
+async def all_lines(house: House, access: Access, sought: Sought) -> AsyncGenerator[Sequence[LedgerLine], None]:
+    """Read all of the account's transfers that are looked for, the newest first, a part at a time."""
+    page = await newest_lines(house, access, sought, None, LINES_AT_ONCE)
+    while page:
+        yield page
+        if len(page) < LINES_AT_ONCE:
+            return
+        page = await newest_lines(house, access, sought, page[-1].posted.transfer_id, LINES_AT_ONCE)
 
 
 def _ledger_line(posted: StatementLine, call: tuple[str, int] | None) -> LedgerLine:

@@ -9,11 +9,14 @@ from typing import Any
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Answerer, CallState, Outcome, Retries, Trace
 from portevoix.domain.campaign import (
+    ANY_CALL,
     Attempt,
     Call,
+    CallFilter,
     CallNotFound,
     CallNotRecorded,
     Campaign,
+    CampaignFilter,
     CampaignNotFound,
     CampaignState,
     Cancelled,
@@ -52,36 +55,51 @@ class PostgresCampaigns:
 
     async def find(self, account_id: int, campaign: str) -> Campaign:
         """Read one campaign."""
-        found = await self._campaigns(account_id, public_id=campaign, before_id=None, most=1)
+        found = await self._campaigns(account_id=account_id, public_id=campaign, before_id=None, most=1, states=None)
         if not found:
             raise CampaignNotFound("there is no such message")
         return found[0][1]
 
-    async def newest(self, account_id: int, before: int | None, most: int) -> Sequence[tuple[int, Campaign]]:
+    async def newest(
+        self,
+        account_id: int,
+        before: int | None,
+        most: int,
+        which: CampaignFilter | None = None,
+        at: datetime | None = None,
+    ) -> Sequence[tuple[int, Campaign]]:
         """Read an account's campaigns, the newest first, each with its place."""
-        return await self._campaigns(account_id, public_id=None, before_id=before, most=most)
+        page = {"account_id": account_id, "before_id": before, "most": most}
+        states = None if which is None else list(which.states)
+        if which is None or CampaignState.FINISHED in which.states:
+            return await self._campaigns(**page, public_id=None, states=states)
+        values = {**page, "states": states, "is_ahead": which.is_ahead, "is_open": which.is_open, "at": at}
+        return [(row[-1], _campaign(row)) for row in await self._rows("unfinished_campaigns", values)]
 
     async def calls(
-        self, account_id: int, campaign: str, after: int, most: int, states: Sequence[str] | None = None
+        self, account_id: int, campaign: str, after: int, most: int, which: CallFilter = ANY_CALL
     ) -> Sequence[Call]:
         """Read a campaign's calls in the order of the recipients, from after a position on."""
-        return await self._calls(
-            account_id,
-            public_id=campaign,
-            after=after,
-            most=most,
-            states=list(states) if states else None,
-            position=None,
-        )
+        values = {"account_id": account_id, "public_id": campaign, "position": None, "after": after, "most": most}
+        return await self._calls(values, which)
 
     async def call(self, account_id: int, campaign: str, position: int) -> Call:
         """Read one call."""
-        found = await self._calls(
-            account_id, public_id=campaign, after=position - 1, most=1, states=None, position=position
-        )
+        place = {"public_id": campaign, "position": position, "after": position - 1}
+        found = await self._calls({"account_id": account_id, **place, "most": 1})
         if not found:
             raise CallNotFound("there is no such call")
         return found[0]
+
+    async def at_carriers(self, account_id: int, campaign: str) -> Mapping[CallState, int]:
+        """Count a campaign's calls that are with carriers now."""
+        rows = await self._rows("at_carriers", {"account_id": account_id, "public_id": campaign})
+        return {CallState(state): count for state, count in rows}
+
+    async def waiting(self, account_id: int, campaign: str) -> tuple[int, int]:
+        """Tell how many of a campaign's calls a cancel would cancel, and how much credit would come back."""
+        ((count, micros),) = await self._rows("waiting", {"account_id": account_id, "public_id": campaign})
+        return count, micros
 
     async def of_holds(self, account_id: int, holds: Sequence[int]) -> Mapping[int, tuple[str, int]]:
         """Find the calls that holds were opened for: each one's campaign, and its position there."""
@@ -151,12 +169,13 @@ class PostgresCampaigns:
             cursor = await connection.execute(SQL[change], values)
             return await cursor.fetchone() is not None
 
-    async def _campaigns(self, account_id: int, **values: object) -> Sequence[tuple[int, Campaign]]:
-        rows = await self._rows("campaigns", {"account_id": account_id, **values})
-        return [(row[-1], _campaign(row)) for row in rows]
+    async def _campaigns(self, **values: object) -> Sequence[tuple[int, Campaign]]:
+        return [(row[-1], _campaign(row)) for row in await self._rows("campaigns", values)]
 
-    async def _calls(self, account_id: int, **values: object) -> Sequence[Call]:
-        return [_call(row) for row in await self._rows("calls", {"account_id": account_id, **values})]
+    async def _calls(self, values: Mapping[str, Any], which: CallFilter = ANY_CALL) -> Sequence[Call]:
+        states = None if which.states is None else list(which.states)
+        sought = {"states": states, "outcome": which.outcome, "digits": which.digits}
+        return [_call(row) for row in await self._rows("calls", {**values, **sought})]
 
     async def _rows(self, query: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         async with self._database.connection() as connection:

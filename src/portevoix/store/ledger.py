@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from portevoix.domain.errors import (
@@ -16,6 +16,7 @@ from portevoix.domain.errors import (
 )
 from portevoix.domain.ids import parse_idempotency_key
 from portevoix.domain.ledger import (
+    OF_CALLS,
     PAID,
     GrantKind,
     GrantTerms,
@@ -25,6 +26,7 @@ from portevoix.domain.ledger import (
     Reserve,
     Resolve,
     Resolved,
+    Sought,
     StatementLine,
     Violation,
 )
@@ -38,6 +40,11 @@ SQL = queries("ledger")
 CHECKS = queries("check")
 
 STATEMENT_PAGE = 1000
+
+#: By how much the clocks of nodes may differ before a line at the edge of a range of dates is missed.
+CLOCKS_DIFFER = timedelta(hours=1)
+
+LARGEST_ID = 2**63 - 1
 
 
 class PostgresLedger:
@@ -155,6 +162,29 @@ class PostgresLedger:
                 return
             after_id = rows[-1][0]
 
+    async def newest(
+        self, account_id: int, sought: Sought, before_id: int | None, most: int
+    ) -> Sequence[tuple[StatementLine, str | None]]:
+        """Read an account's transfers, the newest first, each with the call that it was for."""
+        kinds = sought.kinds
+        query = "newest_seldom_transfers" if kinds is not None and not kinds & OF_CALLS else "newest_transfers"
+        async with self._database.connection() as connection:
+            from_id = await _first_from(connection, account_id, sought.first, -CLOCKS_DIFFER) or 0
+            until_id = await _first_from(connection, account_id, sought.until, CLOCKS_DIFFER) or LARGEST_ID
+            values = {
+                "account_id": account_id,
+                "kinds": None if kinds is None else sorted(kinds),
+                "from_id": from_id,
+                "before_id": until_id if before_id is None else min(before_id, until_id),
+                "first": sought.first,
+                "until": sought.until,
+                "most": most,
+            }
+            found = await (await connection.execute(SQL[query], values)).fetchall()
+            asked = {"transfers": [transfer_id for (transfer_id,) in found]}
+            rows = await (await connection.execute(SQL["lines"], asked)).fetchall()
+        return [(StatementLine(number, at, Kind(kind), *rest), call) for number, at, kind, *rest, call in rows]
+
     async def spending(self, account_id: int, first: date, zone: str) -> Mapping[date, int]:
         """Tell what each day cost from a first one on."""
         values = {"account_id": account_id, "first": first, "zone": zone}
@@ -200,6 +230,16 @@ class _Entry:
 
 async def _row(connection: Connection, query: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     return await (await connection.execute(SQL[query], values)).fetchone()
+
+
+async def _first_from(
+    connection: Connection, account_id: int, moment: datetime | None, margin: timedelta
+) -> int | None:
+    """Find from which number on an account's transfers are of a moment or later; ``None`` for no moment."""
+    if moment is None:
+        return None
+    row = await _row(connection, "first_transfer_from", {"account_id": account_id, "moment": moment + margin})
+    return row[0] if row else None
 
 
 async def _posted_before(connection: Connection, entry: _Entry) -> Posted | None:

@@ -84,24 +84,25 @@ class PostgresNotices:
         *,
         webhook: str | None = None,
         state: str | None = None,
-        campaigns: Sequence[str] | None = None,
     ) -> Sequence[Webhook]:
         """Read an account's webhooks with their tries, the newest first."""
         values = {
             "account_id": account_id,
             "public_id": webhook,
             "state": state,
-            "campaigns": list(campaigns) if campaigns is not None else None,
             "before_id": before,
             "most": most,
         }
-        found: dict[tuple[Any, ...], list[Try]] = {}
-        for row in await self._rows("webhooks", values):
-            webhook_of, one = row[:_COLUMNS], row[_COLUMNS:]
-            tries = found.setdefault(webhook_of, [])
-            if one[0] is not None:
-                tries.append(Try(*one))
-        return [_webhook(row, tries) for row, tries in found.items()]
+        return _webhooks(await self._rows("webhooks", values))
+
+    async def webhooks_of(self, account_id: int, calls: Sequence[tuple[str, int]]) -> Sequence[Webhook]:
+        """Read what was told of calls, and of their campaigns as a whole."""
+        values = {
+            "account_id": account_id,
+            "campaigns": [campaign for campaign, _ in calls],
+            "positions": [position for _, position in calls],
+        }
+        return _webhooks(await self._rows("webhooks_of_calls", values))
 
     async def replay(self, account_id: int, webhook: str) -> bool:
         """Send a webhook again; its destination is taken for good again."""
@@ -198,6 +199,17 @@ async def _hurry(connection: Connection, errand: Errand) -> None:
 async def _record(connection: Connection, events: Sequence[NewEvent]) -> None:
     values = {"events": msgspec.json.encode(events).decode()}
     await connection.execute(SQL["record_events"], values)
+
+
+def _webhooks(rows: Sequence[tuple[Any, ...]]) -> Sequence[Webhook]:
+    """Put webhooks together from a row for each try."""
+    found: dict[tuple[Any, ...], list[Try]] = {}
+    for row in rows:
+        webhook_of, one = row[:_COLUMNS], row[_COLUMNS:]
+        tries = found.setdefault(webhook_of, [])
+        if one[0] is not None:
+            tries.append(Try(*one))
+    return [_webhook(row, tries) for row, tries in found.items()]
 
 
 def _webhook(row: tuple[Any, ...], tries: list[Try]) -> Webhook:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 from portevoix.api.v2.audio import RANGED_WAV, WAV, write_wav
 from portevoix.api.v2.operation import Call, Media, Operation
@@ -10,22 +10,23 @@ from portevoix.api.v2.wire import messages as wire
 from portevoix.api.v2.wire.audio import ContentQuery
 from portevoix.api.v2.wire.common import cut
 from portevoix.domain.account import Scope
-from portevoix.domain.campaign import CallNotFound, CallNotRecorded, CampaignNotFound, parse_call_id
+from portevoix.domain.campaign import CallFilter, CallNotFound, CallNotRecorded, CampaignNotFound, parse_call_id
 from portevoix.domain.notice import parse_place
 from portevoix.service import proof, sent
 from portevoix.web.answer import Answer, Stream
 from portevoix.web.ranges import RangeOutside, ranged
+from portevoix.web.sheets import CSV
 
 
 async def _list(call: Call[wire.CallQuery, None]) -> wire.CallPage | Stream:
     query, after = call.query, parse_place(call.query.after) or 0
-    states = None if query.state is None else [query.state]
+    which = CallFilter(None if query.state is None else (query.state,))
     message = call.path["message"]
     if _wants_csv(call):
         name = f'attachment; filename="{message}-calls.csv"'.encode()
-        lines = _csv(call, after, states)
-        return await Stream.begin(lines, wire.CSV, ((b"content-disposition", name),))
-    found = await sent.list_calls(call.house, call.access, message, after, query.limit + 1, states)
+        lines = _csv(call, after, which)
+        return await Stream.begin(lines, CSV, ((b"content-disposition", name),))
+    found = await sent.list_calls(call.house, call.access, message, after, query.limit + 1, which)
     page, last = cut(found, query.limit)
     following = None if last is None else str(parse_call_id(last.id)[1])
     return wire.CallPage([wire.call(one) for one in page], following)
@@ -38,11 +39,9 @@ def _wants_csv(call: Call[wire.CallQuery, None]) -> bool:
     return b"text/csv" in accepted and b"application/json" not in accepted
 
 
-async def _csv(
-    call: Call[wire.CallQuery, None], after: int, states: Sequence[str] | None
-) -> AsyncGenerator[bytes, None]:
+async def _csv(call: Call[wire.CallQuery, None], after: int, which: CallFilter) -> AsyncGenerator[bytes, None]:
     head = wire.csv_header()
-    async for page in sent.all_calls(call.house, call.access, call.path["message"], after, states):
+    async for page in sent.all_calls(call.house, call.access, call.path["message"], after, which):
         yield head + wire.csv_calls(page)
         head = b""
     if head:

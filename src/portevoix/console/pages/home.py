@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from portevoix.console.charts import Bar, bars
+from portevoix.console.live import Look, live
 from portevoix.console.page import Needs, Page, Visit
+from portevoix.console.pages.campaigns import UNDER_WAY
 from portevoix.domain.ids import Mode
 from portevoix.domain.person import Role
 from portevoix.domain.schedule import PARIS
 from portevoix.service import sent
-from portevoix.web.answer import Answer
+from portevoix.service.sent import Balance, Sight
+from portevoix.web.answer import Answer, Stream
 
 DAYS = 30
 NEWEST = 8
@@ -25,15 +28,35 @@ async def _first(visit: Visit) -> Answer:
 
 
 async def _home(visit: Visit) -> Answer:
-    balance = await sent.read_balance(visit.house, visit.access)
     campaigns = await sent.list_campaigns(visit.house, visit.access, None, NEWEST)
+    balance, under_way = await _moving(visit)
     low = visit.account.low_balance_micros
     shown = {
         "balance": balance,
         "is_low": low is not None and balance.available_micros < low,
+        "under_way": under_way,
         "sights": [sent.see(visit.house, visit.access, one) for _, one in campaigns],
     }
     return visit.show("home.html", {**shown, **await _spending(visit)})
+
+
+async def _live(visit: Visit) -> Stream:
+    async def look() -> Look:
+        balance, under_way = await _moving(visit)
+        parts = {
+            "balance": visit.write("home_balance.html", {"balance": balance}),
+            "under-way": visit.write("home_under_way.html", {"under_way": under_way}),
+        }
+        return Look(parts, is_over=not under_way)
+
+    return await live(visit, look)
+
+
+async def _moving(visit: Visit) -> tuple[Balance, list[Sight]]:
+    """Read what changes while the page is looked at: the credit, and the messages under way."""
+    found = await sent.list_campaigns(visit.house, visit.access, None, NEWEST, UNDER_WAY)
+    under_way = [sent.see(visit.house, visit.access, one) for _, one in found]
+    return await sent.read_balance(visit.house, visit.access), under_way
 
 
 async def _spending(visit: Visit) -> dict[str, object]:
@@ -57,4 +80,5 @@ PAGES = (
     Page("GET", "", Needs.PERSON, _first),
     Page("GET", "/", Needs.PERSON, _first),
     Page("GET", "/{account}/{mode}", Needs.VIEWER, _home),
+    Page("GET", "/{account}/{mode}/live", Needs.VIEWER, _live),
 )

@@ -37,17 +37,44 @@ SELECT c.public_id, c.kind, c.state, c.samples, encode(c.sha256, 'hex'), r.token
     c.total, c.open, c.delivered, c.cancelled, c.reserved_micros, c.settled_micros, c.held_micros, c.id
 FROM campaign c LEFT JOIN recording r ON r.id = c.recording_id
 WHERE c.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR c.public_id = %(public_id)s)
+    AND (%(before_id)s::bigint IS NULL OR c.id < %(before_id)s) AND (%(states)s::text[] IS NULL OR c.state = ANY(%(states)s))
+ORDER BY c.id DESC LIMIT %(most)s;
+
+-- name: unfinished_campaigns
+-- Those that are in some states other than finished, which have an index of their own.
+SELECT c.public_id, c.kind, c.state, c.samples, encode(c.sha256, 'hex'), r.token, c.recording_name, c.text, c.language,
+    c.sender, c.notify_url, c.email, c.retries, c.retry_spacing_s, c.is_scheduled, c.due_at, c.created_at, c.finished_at,
+    c.total, c.open, c.delivered, c.cancelled, c.reserved_micros, c.settled_micros, c.held_micros, c.id
+FROM campaign c LEFT JOIN recording r ON r.id = c.recording_id
+WHERE c.account_id = %(account_id)s AND c.state <> 'finished' AND c.state = ANY(%(states)s::text[])
     AND (%(before_id)s::bigint IS NULL OR c.id < %(before_id)s)
+    AND (%(is_ahead)s::boolean IS NULL OR (c.is_scheduled AND c.due_at > %(at)s) = %(is_ahead)s)
+    AND (NOT %(is_open)s::boolean OR c.finished_at IS NULL)
 ORDER BY c.id DESC LIMIT %(most)s;
 
 -- name: calls
-SELECT p.public_id, c.position, c.number, c.product, c.state::text, c.outcome, c.due_at, c.ended_at, c.duration_s,
+-- The campaign is found first, so that its calls are read in their order from the index, and no more of them than are asked for.
+SELECT %(public_id)s::text, c.position, c.number, c.product, c.state::text, c.outcome, c.due_at, c.ended_at, c.duration_s,
     c.reserved_micros, c.cost_micros, c.attempt
-FROM call c JOIN campaign p ON p.id = c.campaign_id
-WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.position > %(after)s
-    AND (%(position)s::int IS NULL OR c.position = %(position)s)
+FROM call c
+WHERE c.campaign_id = (SELECT p.id FROM campaign p WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s)
+    AND c.position > %(after)s AND (%(position)s::int IS NULL OR c.position = %(position)s)
     AND (%(states)s::text[] IS NULL OR c.state::text = ANY(%(states)s))
+    AND (%(outcome)s::text IS NULL OR c.outcome = %(outcome)s)
+    AND (%(digits)s::text IS NULL OR strpos(c.number, %(digits)s) > 0)
 ORDER BY c.position LIMIT %(most)s;
+
+-- name: at_carriers
+-- How many of a campaign's calls are with carriers now, by state; of all calls, few are.
+SELECT c.state::text, count(*) FROM call c
+WHERE c.node_id IS NOT NULL AND c.state IN ('dialing', 'ringing', 'answered') AND c.campaign_id = (
+    SELECT id FROM campaign WHERE account_id = %(account_id)s AND public_id = %(public_id)s)
+GROUP BY c.state;
+
+-- name: waiting
+-- What a cancel would cancel, and set free.
+SELECT count(*), coalesce(sum(c.reserved_micros), 0)::bigint FROM call c JOIN campaign p ON p.id = c.campaign_id
+WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.state IN ('scheduled', 'ready', 'paused', 'claimed');
 
 -- name: of_holds
 -- The calls that holds were opened for.

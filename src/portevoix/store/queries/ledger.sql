@@ -134,6 +134,53 @@ LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.account_id = %(account_id)s AND t.id > %(after_id)s
 ORDER BY t.id LIMIT %(most)s;
 
+-- name: first_transfer_from
+-- The least number from which on an account's transfers are of a moment or later: what lies between its first and its last
+-- is halved again and again, since times grow with numbers.
+WITH RECURSIVE halving (low, high) AS (
+    SELECT (SELECT id FROM transfer WHERE account_id = %(account_id)s ORDER BY id LIMIT 1),
+        (SELECT id + 1 FROM transfer WHERE account_id = %(account_id)s ORDER BY id DESC LIMIT 1)
+    UNION ALL
+    SELECT CASE WHEN p.at < %(moment)s THEN p.id + 1 ELSE h.low END, CASE WHEN p.at < %(moment)s THEN h.high ELSE h.middle END
+    FROM (SELECT low, high, (low + high) / 2 AS middle FROM halving WHERE low < high) h
+    LEFT JOIN LATERAL (SELECT t.id, t.at FROM transfer t
+        WHERE t.account_id = %(account_id)s AND t.id >= h.middle AND t.id < h.high ORDER BY t.id LIMIT 1) p ON true
+)
+SELECT low FROM halving WHERE low >= high;
+
+-- name: newest_transfers
+SELECT t.id FROM transfer t
+WHERE t.account_id = %(account_id)s AND t.id >= %(from_id)s AND t.id < %(before_id)s
+    AND (%(kinds)s::transfer_kind[] IS NULL OR t.kind = ANY(%(kinds)s))
+    AND (%(first)s::timestamptz IS NULL OR t.at >= %(first)s) AND (%(until)s::timestamptz IS NULL OR t.at < %(until)s)
+ORDER BY t.id DESC LIMIT %(most)s;
+
+-- name: newest_seldom_transfers
+-- Of kinds that calls do not make, which have an index of their own.
+SELECT t.id FROM transfer t
+WHERE t.account_id = %(account_id)s AND t.id >= %(from_id)s AND t.id < %(before_id)s
+    AND t.kind NOT IN ('reserve', 'settle', 'release') AND t.kind = ANY(%(kinds)s::transfer_kind[])
+    AND (%(first)s::timestamptz IS NULL OR t.at >= %(first)s) AND (%(until)s::timestamptz IS NULL OR t.at < %(until)s)
+ORDER BY t.id DESC LIMIT %(most)s;
+
+-- name: lines
+-- Transfers as their account sees them, the newest first, each with the call that it was for: a hold's key names it.
+SELECT t.id, t.at, t.kind::text, t.amount_micros, p.available_change_micros, p.held_change_micros, t.available_after_micros,
+    t.hold_id, a.public_id AS counterpart, t.reason, t.idempotency_key,
+    CASE WHEN c.id IS NOT NULL THEN h.idempotency_key END AS call
+FROM transfer t
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(change_micros) FILTER (WHERE side = 'available'), 0)::bigint AS available_change_micros,
+        coalesce(sum(change_micros) FILTER (WHERE side = 'held'), 0)::bigint AS held_change_micros
+    FROM posting WHERE transfer_id = t.id) p
+LEFT JOIN hold h ON h.id = t.hold_id
+LEFT JOIN campaign c ON c.account_id = t.account_id AND c.public_id = split_part(h.idempotency_key, '-', 1)
+LEFT JOIN transfer sent ON sent.id = t.counterpart_id
+LEFT JOIN transfer received ON received.counterpart_id = t.id
+LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
+WHERE t.id = ANY(%(transfers)s::bigint[])
+ORDER BY t.id DESC;
+
 -- name: spending
 -- Days are those of a time zone; the first one is whole.
 SELECT (t.at AT TIME ZONE %(zone)s)::date AS day,

@@ -61,9 +61,26 @@ WITH page AS MATERIALIZED (
     FROM webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN call c ON c.id = w.call_id
     WHERE w.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR w.public_id = %(public_id)s)
         AND (%(state)s::text IS NULL OR w.state = %(state)s)
-        AND (%(campaigns)s::text[] IS NULL OR p.public_id = ANY(%(campaigns)s))
         AND (%(before_id)s::bigint IS NULL OR w.id < %(before_id)s)
     ORDER BY w.id DESC LIMIT %(most)s
+)
+SELECT g.*, a.number, a.at, a.status, a.fault, a.body, a.duration_ms
+FROM page g LEFT JOIN webhook_attempt a ON a.webhook_id = g.id
+ORDER BY g.id DESC, a.number;
+
+-- name: webhooks_of_calls
+-- What was told of some calls, and of their messages as a whole: only deposits are told of so, once each.
+WITH asked AS (
+    SELECT p.id, p.public_id, p.kind, c.id AS call_id, c.position
+    FROM unnest(%(campaigns)s::text[], %(positions)s::int[]) AS k (campaign, position)
+    JOIN campaign p ON p.public_id = k.campaign AND p.account_id = %(account_id)s
+    JOIN call c ON c.campaign_id = p.id AND c.position = k.position
+), page AS MATERIALIZED (
+    SELECT w.id, w.public_id, q.public_id AS campaign, q.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
+    FROM asked q JOIN webhook w ON w.call_id = q.call_id
+    UNION
+    SELECT w.id, w.public_id, q.public_id, NULL, w.method, w.url, w.body, w.state, w.created_at, w.due_at
+    FROM asked q JOIN webhook w ON w.campaign_id = q.id AND w.call_id IS NULL WHERE q.kind = 'deposit'
 )
 SELECT g.*, a.number, a.at, a.status, a.fault, a.body, a.duration_ms
 FROM page g LEFT JOIN webhook_attempt a ON a.webhook_id = g.id

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -17,6 +15,7 @@ from portevoix.domain.call import MEANINGS, CallState, Outcome
 from portevoix.domain.money import format_euros
 from portevoix.domain.tariff import Product
 from portevoix.service.sent import Sight, SightState, Step, StepKind
+from portevoix.web.sheets import lines, neutral
 
 _CallState = Literal[
     "scheduled",
@@ -34,14 +33,10 @@ _CallState = Literal[
 
 MOST_CALLS = 1_000
 
-CSV = b"text/csv; charset=utf-8"
 CSV_COLUMNS = (
     *("id", "number", "product", "state", "outcome", "cause"),
     *("duration_s", "cost_eur", "attempts", "at", "ended_at"),
 )
-
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Message(Struct, frozen=True):
@@ -236,12 +231,12 @@ def call_timeline(seen: domain.Timeline, steps: Iterable[Step]) -> CallTimeline:
 
 def csv_header() -> bytes:
     """Write the first line of a file of calls (RFC 4180)."""
-    return _lines([CSV_COLUMNS])
+    return lines([CSV_COLUMNS])
 
 
 def csv_calls(calls: Iterable[domain.Call]) -> bytes:
     """Write calls as lines of a file."""
-    return _lines(_cells(call(one)) for one in calls)
+    return lines(_cells(call(one)) for one in calls)
 
 
 def _cells(told: Call) -> list[str]:
@@ -254,16 +249,5 @@ def _cells(told: Call) -> list[str]:
     return [neutral(told.id), told.to, *("" if cell is None else neutral(str(cell)) for cell in others)]
 
 
-def neutral(cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
 def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _lines(rows: Iterable[Iterable[str]]) -> bytes:
-    target = io.StringIO()
-    csv.writer(target).writerows(rows)
-    return target.getvalue().encode()
