@@ -68,6 +68,13 @@ async def test_a_file_is_uploaded_heard_seen_renamed_and_deleted(people: People,
     assert (await manager.get(one)).status_code == 404
 
 
+async def test_a_script_is_told_where_to_go_on_instead_of_being_sent_there(people: People) -> None:
+    people.manager.headers["x-by-script"] = "1"
+    done = await people.manager.post(f"{people.place}/recordings", files=sound())
+    assert (done.status_code, done.content) == (204, b"")
+    assert done.headers["location"].endswith("?said=uploaded")
+
+
 async def test_a_part_of_a_recording_can_be_asked_for(people: People, house: House) -> None:
     path = f"{people.place}/recordings/{await kept(people, house)}/sound.wav"
     visitor = people.manager

@@ -39,6 +39,10 @@ ROOMS = (
 )
 
 
+BY_SCRIPT = b"x-by-script"
+"""The header by which a script of ours tells that it goes on by itself."""
+
+
 def header(scope: Scope, wanted: bytes) -> str:
     """Read a header; empty where there is none."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
@@ -193,6 +197,8 @@ class Visit:
     def go(self, path: str, said: str = "", headers: Headers = ()) -> Answer:
         """Lead on to another page, which says what was done (RFC 9110, 15.4.4).
 
+        A script of ours is told where to, and goes there itself: it would fetch that page once for nothing.
+
         Args:
             path: below ``/console``, or whole.
             said: one of ``words.SAID``.
@@ -200,7 +206,8 @@ class Visit:
         whole = path if path.startswith(rendering.PREFIX) else rendering.PREFIX + path
         place = f"{whole}?{urlencode({'said': said})}" if said else whole
         told = (*rendering.HEADERS, *self.headers, *headers, (b"location", place.encode()))
-        return Answer(303, b"", rendering.HTML, told)
+        is_by_script = any(name == BY_SCRIPT for name, _ in self.scope["headers"])
+        return Answer(204 if is_by_script else 303, b"", rendering.HTML, told)
 
     def _frame(self) -> Shown:
         """What every page shows."""

@@ -216,7 +216,7 @@ async def _offers(
     found, unreachable = routing.sift(table, found)
     refused += unreachable
     if access.mode is Mode.SANDBOX:
-        tricked = [one.number for one in found if trick_of(one.number) is Trick.INVALID]
+        tricked = dict.fromkeys(one.number for one in found if trick_of(one.number) is Trick.INVALID)
         refused += tuple(Refused(str(number), "this number of the sandbox is always refused") for number in tricked)
         found = tuple(one for one in found if one.number not in tricked)
     return found, (*order.refused, *refused)

@@ -13,16 +13,16 @@ function send(form, submitter) {
     buttons.forEach((button) => { button.disabled = false; });
   };
   request.open("POST", submitter?.getAttribute("formaction") ?? form.getAttribute("action"));
-  request.responseType = "document";
+  request.setRequestHeader("x-by-script", "1");
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     bar.value = total ? Math.round((100 * loaded) / total) : 0;
     said.textContent = `${bar.value} %`;
   });
   request.addEventListener("error", () => end(said.dataset.lost));
   request.addEventListener("load", () => {
-    const main = request.response?.querySelector("main");
+    const main = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("main");
     if (request.status < 400) {
-      location.assign(request.responseURL);
+      location.assign(request.getResponseHeader("location"));
     } else if (main) {
       document.querySelector("main").replaceWith(document.adoptNode(main));
       document.querySelector("main").focus();
