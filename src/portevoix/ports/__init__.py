@@ -2,7 +2,9 @@
 
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
+from portevoix.ports.exchanges import Exchanges
 from portevoix.ports.house import House, Policy
+from portevoix.ports.nodes import Node, Nodes, Queues
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.people import Deeds, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
@@ -17,14 +19,18 @@ __all__ = [
     "Carrier",
     "Clock",
     "Deeds",
+    "Exchanges",
     "House",
     "Keys",
     "Ledger",
     "Limits",
     "Mailer",
+    "Node",
+    "Nodes",
     "Notices",
     "People",
     "Policy",
+    "Queues",
     "Recordings",
     "Room",
     "Sandboxes",
