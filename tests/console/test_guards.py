@@ -11,6 +11,7 @@ import pytest
 from portevoix.console.app import PAGES
 from portevoix.console.page import Needs, Page
 from portevoix.domain.account import KeyTerms
+from portevoix.domain.exchange import Body, NewExchange
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import House
 from portevoix.service.keys import create_key
@@ -60,7 +61,11 @@ async def theirs(people: People, house: House) -> dict[str, str]:
     """What the other account has, by the names that paths have for it."""
     ref = AccountRef(people.other.account, Mode.SANDBOX)
     key = await create_key(house, ref, KeyTerms(name="theirs"))
-    return {"key": key.id}
+    number = (await house.accounts.find(ref)).id
+    nothing = Body("", 0)
+    await house.exchanges.keep([NewExchange(number, house.clock.now(), "GET", "/", 200, 1, nothing, nothing, 0)])
+    (exchange,) = await house.exchanges.newest(number, None, 1)
+    return {"key": key.id, "request": str(exchange.id)}
 
 
 @pytest.mark.parametrize("page", OF_ACCOUNTS, ids=name)

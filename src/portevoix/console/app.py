@@ -8,7 +8,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portevoix.console import rendering
 from portevoix.console.door import Door, refused
 from portevoix.console.page import Needs, Page, Visit
-from portevoix.console.pages import home, own, sign_in
+from portevoix.console.pages import (
+    developers,
+    home,
+    operator,
+    operator_account,
+    operator_people,
+    operator_system,
+    operator_tariffs,
+    own,
+    sign_in,
+)
 from portevoix.domain.errors import NotFound
 from portevoix.ports import House, Limits
 from portevoix.web.answer import Answer
@@ -20,7 +30,13 @@ PREFIX = rendering.PREFIX
 PAGES: tuple[Page, ...] = (
     *sign_in.PAGES,
     *own.PAGES,
+    *operator.PAGES,
+    *operator_account.PAGES,
+    *operator_people.PAGES,
+    *operator_system.PAGES,
+    *operator_tariffs.PAGES,
     *home.PAGES,
+    *developers.PAGES,
 )
 
 
