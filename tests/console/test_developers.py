@@ -212,6 +212,7 @@ async def test_a_snippet_has_the_servers_own_address(people: People, host: str, 
     for language in SNIPPETS:
         answer = await visitor.http.get(f"{place(people)}?in={language}", headers={**visitor._headers(), "host": host})
         assert f"{base_url}/v1/me/{PLACEHOLDER}" in unescape(answer.text)
+        assert '<html lang="en">' in answer.text
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,7 @@ def test_what_is_no_text_is_not_kept(start: bytes, content_type: str) -> None:
     assert Body.read(start, len(start), content_type) == Body(None, len(start))
 
 
-def test_a_short_body_is_kept_whole() -> None:
-    body = Body.read(b'{"a": 1}', 8, "")
+@pytest.mark.parametrize("content_type", ["", "application/json", "application/octet-stream"])
+def test_a_short_body_is_kept_whole(content_type: str) -> None:
+    body = Body.read(b'{"a": 1}', 8, content_type)
     assert (body.text, body.is_cut) == ('{"a": 1}', False)

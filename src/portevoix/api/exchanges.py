@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -21,35 +21,43 @@ from portevoix.web.trace import Trace
 MOST_WAITING = 2_000
 MOST_AT_ONCE = 250
 MOST_ACCOUNTS = 10_000
-GATHER_S = 0.2
+GATHER_S = 1.0
 
 _DOORS = ("/v1/", "/v2/")
 _DAY_S = 86_400
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger("portevoix.api")
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was kept of an account in this second and on this day, and what was skipped since the last that was."""
+    """What was kept of an account in this second and on this day, and what was skipped since the last that was.
+
+    Args:
+        full_until: before that moment nothing more is kept.
+    """
 
     second: int = 0
     in_second: int = 0
     day: int = 0
     in_day: int = 0
     skipped: int = 0
+    full_until: datetime = _LONG_AGO
 
-    def takes(self, second: int) -> bool:
-        """Tell whether one more may be kept, and count it."""
+    def count(self, now: datetime) -> None:
+        """Count one more that is kept."""
+        second = int(now.timestamp())
         if second != self.second:
             self.second, self.in_second = second, 0
             if second // _DAY_S != self.day:
                 self.day, self.in_day = second // _DAY_S, 0
-        if self.in_second >= Exchange.MOST_A_SECOND or self.in_day >= Exchange.MOST_A_DAY:
-            return False
         self.in_second += 1
         self.in_day += 1
-        return True
+        if self.in_day >= Exchange.MOST_A_DAY:
+            self.full_until = datetime.fromtimestamp((self.day + 1) * _DAY_S, UTC)
+        elif self.in_second >= Exchange.MOST_A_SECOND:
+            self.full_until = datetime.fromtimestamp(second + 1, UTC)
 
 
 class _Heard:
@@ -99,7 +107,7 @@ class Recorder:
         self._tallies: dict[int, _Tally] = {}
         self._waiting: deque[_Recorded] = deque()
         self._lost: Counter[str] = Counter()
-        self._is_wanted = asyncio.Event()
+        self._over_rate = 0
 
     def listen(self, scope: Scope, receive: Receive, trace: Trace) -> Receive:
         """Keep the beginning of a body while it is read."""
@@ -115,35 +123,30 @@ class Recorder:
             return
         tally = self._tallies.get(account_id) or self._begin(account_id)
         now = self._clock.now()
-        if not tally.takes(int(now.timestamp())):
-            self._skip(tally, "rate")
+        if now < tally.full_until:
+            tally.skipped += 1
+            self._over_rate += 1
         elif len(self._waiting) >= MOST_WAITING:
-            self._skip(tally, "queue")
+            tally.skipped += 1
+            self._lost["queue"] += 1
         else:
             self._waiting.append(_recorded(scope, trace, now, int(duration_s * 1_000_000), tally.skipped))
             tally.skipped = 0
-            self._is_wanted.set()
+            tally.count(now)
 
     def _begin(self, account_id: int) -> _Tally:
         if len(self._tallies) >= MOST_ACCOUNTS:
             self._tallies.clear()
         return self._tallies.setdefault(account_id, _Tally())
 
-    def _skip(self, tally: _Tally, reason: str) -> None:
-        tally.skipped += 1
-        self._lost[reason] += 1
-        self._is_wanted.set()
-
     async def write(self, exchanges: Exchanges) -> None:
         """Write down what was recorded, for ever: what gathers meanwhile goes together."""
         while True:
-            await self._is_wanted.wait()
             await asyncio.sleep(GATHER_S)
             await self.flush(exchanges)
 
     async def flush(self, exchanges: Exchanges) -> None:
         """Write down what waits; what cannot be written is lost, and counted."""
-        self._is_wanted.clear()
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(MOST_AT_ONCE, len(self._waiting)))]
             try:
@@ -152,6 +155,8 @@ class Recorder:
                 self._lost["database"] += len(batch)
                 log.warning("exchanges_lost", exchanges=len(batch), error=error.message)
         lost, self._lost = self._lost, Counter()
+        if self._over_rate:
+            lost["rate"], self._over_rate = self._over_rate, 0
         for reason, count in lost.items():
             self._not_kept(reason, count)
 

@@ -32,7 +32,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\bapi_?key=)[^&\s\"]*", re.IGNORECASE), rf"\1{CUT_OUT}"),
 )
 
-_NO_TEXT = ("multipart/", "audio/", "image/", "application/octet-stream")
+_NO_TEXT = ("multipart/", "audio/", "image/")
 
 
 class ExchangeNotFound(NotFound):

@@ -53,7 +53,7 @@ async def _shown(visit: Visit, typed: dict[str, object] | None = None) -> dict[s
         "keys": [(key, _state(key, now)) for key in await _keys(visit)],
         "scopes": [(scope, visit.texts.say(meaning)) for scope, meaning in SCOPES],
         "typed": {"name": "", "scopes": ALL_SCOPES, "allow": "", "expires": "", **(typed or {})},
-        "language": language,
+        "snippet_in": language,
         "languages": [(name, called) for name, (called, _) in SNIPPETS.items()],
         "snippet": snippet(language, visit.base_url),
         "base_url": visit.base_url,

@@ -43,7 +43,7 @@ async def _shown(visit: Visit) -> dict[str, object]:
 async def _show(visit: Visit) -> Answer:
     name, prefix = visit.query.get("name", ""), visit.query.get("prefix", "").strip().removeprefix("+")
     table = await tariffs.show_tariff(visit.house, name)
-    found = [rate for rate in table.rates if rate.prefix.startswith(prefix)]
+    found = [one for one in table.rates if one.prefix.startswith(prefix) or prefix.startswith(one.prefix)]
     shown = {
         "table": table,
         "rates": found[:MOST_SHOWN],
