@@ -27,7 +27,7 @@ from tests.parts import BEGINNING, ManualClock
 EVIL = """<script>alert(1)</script>"'"""
 EURO = 1_000_000
 FORM_KEY = re.compile(r'name="key" value="([0-9a-f]{32})"')
-NEW = re.compile(r'name="new" value="(acct_\w{12})"')
+NEW = re.compile(r'action="/console/operator/open/(acct_\w{12})"')
 
 
 def place(people: People, mode: str = "live") -> str:
@@ -182,25 +182,29 @@ async def test_states_thresholds_numbers_and_tariffs_are_changed(people: People,
     assert (await account_of(house, people)).tariff is None
 
 
-async def opening(people: People, **fields: str) -> tuple[dict[str, str], httpx2.Response]:
+async def opening(people: People, **fields: str) -> tuple[str, dict[str, str], httpx2.Response]:
     """Fill in the form for a new account, and send it."""
     (new,) = NEW.findall((await people.operator.get("/console/operator/open")).text)
-    typed = {"new": new, "name": "Lycée", "parent": "", "credit": "7,5", "sandbox": "", **fields}
-    return typed, await people.operator.post("/console/operator/open", **typed)
+    typed = {"name": "Lycée", "parent": "", "credit": "7,5", "sandbox": "", **fields}
+    return new, typed, await people.operator.post(f"/console/operator/open/{new}", **typed)
 
 
 async def test_an_account_is_opened_once_and_its_keys_are_shown_once(people: People, house: House) -> None:
-    typed, answer = await opening(people, parent=people.account.account)
-    opened = await house.accounts.find(AccountRef(typed["new"]))
+    new, typed, answer = await opening(people, parent=people.account.account)
+    opened = await house.accounts.find(AccountRef(new))
     assert (opened.name, opened.parent, opened.available_micros) == ("Lycée", people.account.account, 7_500_000)
     keys = set(re.findall(r"pv_(?:live|test)_[0-9a-f]{64}", answer.text))
     assert [(await people.operator.http.get(f"/v1/me/{key}")).status_code for key in keys] == [200, 200]
-    again = await people.operator.post("/console/operator/open", **typed)
+    again = await people.operator.post(f"/console/operator/open/{new}", **typed)
     assert (again.status_code, "sent twice" in words_of(again)) == (422, True)
     assert not any(key in again.text for key in keys)
     assert len(await house.accounts.search("Lycée", None, 9)) == 1
-    deeds = await house.deeds.newest(None, 9)
-    assert not any(key in repr(deeds) for key in keys)
+    assert not any(key in repr(await house.deeds.newest(None, 9)) for key in keys)
+    deeds = await house.deeds.newest(None, 9, new)
+    assert [(deed.action, deed.outcome) for deed in deeds] == [
+        ("open-account", "account_opened"),
+        ("open-account", "done"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -216,24 +220,30 @@ async def test_an_account_is_opened_once_and_its_keys_are_shown_once(people: Peo
 async def test_an_account_that_will_not_do_is_not_opened(
     people: People, house: House, fields: dict[str, str], told: str
 ) -> None:
-    _, answer = await opening(people, **fields)
+    _, _, answer = await opening(people, **fields)
     assert (answer.status_code, told in words_of(answer)) == (422, True)
     assert "<script>alert" not in answer.text
     assert len(await house.accounts.list()) == 4
 
 
+async def adding(people: People, **fields: str) -> httpx2.Response:
+    """Fill in the form for somebody new, and send it."""
+    page = await people.operator.get("/console/operator/people")
+    (new,) = re.findall(r'action="(/console/operator/people/user_\w{12})"', page.text)
+    return await people.operator.post(new, **fields)
+
+
 async def test_somebody_is_let_in_by_a_link_that_is_shown_once(people: People, house: House) -> None:
-    answer = await people.operator.post(
-        "/console/operator/people", email="new@example.org", role="viewer", account=people.account.account
-    )
+    answer = await adding(people, email="new@example.org", role="viewer", account=people.account.account)
     (link,) = re.findall(r"https://portevoix\.test(/console/welcome/[\w-]+)", answer.text)
-    assert link.rpartition("/")[2] not in repr(await house.deeds.newest(None, 9))
+    deeds = await house.deeds.newest(None, 9)
+    assert link.rpartition("/")[2] not in repr(deeds)
+    (new,) = [one for one in await house.people.list() if one.email.text == "new@example.org"]
+    assert (deeds[0].action, deeds[0].subject) == ("add-person", new.public_id)
     visitor = Visitor(people.operator.http)
     await visitor.come(link)
     assert (await visitor.get(people.place)).status_code == 200
-    again = await people.operator.post(
-        "/console/operator/people", email="NEW@example.org", role="viewer", account=people.account.account
-    )
+    again = await adding(people, email="NEW@example.org", role="viewer", account=people.account.account)
     assert (again.status_code, "Somebody has this e-mail address" in words_of(again)) == (422, True)
 
 
@@ -251,7 +261,7 @@ async def test_somebody_who_will_not_do_is_not_let_in(
     people: People, house: House, fields: dict[str, str], told: str
 ) -> None:
     typed = {"email": "new@example.org", "role": "manager", "account": people.account.account, **fields}
-    answer = await people.operator.post("/console/operator/people", **typed)
+    answer = await adding(people, **typed)
     assert (answer.status_code, told in words_of(answer)) == (422, True)
     assert "<script>alert" not in answer.text
     assert len(await house.people.list()) == 4

@@ -165,7 +165,7 @@ def _done_to(visit: Visit) -> AccountRef | None:
     if visit.seen is not None:
         return visit.seen.ref
     try:
-        return AccountRef(parse_public_id(visit.path["account"], "acct"), Mode(visit.path["mode"]))
+        return AccountRef(parse_public_id(visit.path["account"], "acct"), Mode(visit.path.get("mode", Mode.LIVE)))
     except (KeyError, ValueError, InvalidValue):
         return None
 

@@ -55,15 +55,16 @@ async def _open(visit: Visit) -> Answer:
     typed = {name: visit.field(name) for name in ("name", "parent", "credit", "sandbox")}
     try:
         opened = await _opened(visit)
-    except AccountOpened:
+    except (AccountOpened, NotFound):
         raise
     except DomainError as error:
-        return visit.refuse("operator_open.html", error, {"typed": typed, "new": visit.field("new")})
+        return visit.refuse("operator_open.html", error, {"typed": typed, "new": visit.path["account"]})
     return visit.show("operator_opened.html", {"opened": opened, "name": typed["name"]})
 
 
 async def _opened(visit: Visit) -> accounts.OpenedAccount:
-    """Open the account whose id the form bears, once."""
+    """Open the account whose id the form's address bears, once."""
+    new = _new_id(visit)
     parent = visit.field("parent").strip()
     credit = [euros_of(visit.field(name)) if visit.field(name).strip() else 0 for name in ("credit", "sandbox")]
     if min(credit) < 0:
@@ -72,7 +73,7 @@ async def _opened(visit: Visit) -> accounts.OpenedAccount:
         return await accounts.open_account(
             visit.house,
             _name(visit),
-            account=parse_public_id(visit.field("new"), "acct"),
+            account=new,
             parent=parent or None,
             credit_micros=credit[0],
             sandbox_micros=credit[1],
@@ -81,6 +82,14 @@ async def _opened(visit: Visit) -> accounts.OpenedAccount:
         raise AccountOpened("the account is open already") from None
     except NotFound:
         raise InvalidValue(N_("There is no such parent account.")) from None
+
+
+def _new_id(visit: Visit) -> str:
+    """Read the id of the account that is to be opened, which the form's address bears. Raises NotFound."""
+    try:
+        return parse_public_id(visit.path["account"], "acct")
+    except InvalidValue:
+        raise NotFound("there is nothing at this address") from None
 
 
 def _name(visit: Visit) -> str:
@@ -93,5 +102,5 @@ def _name(visit: Visit) -> str:
 PAGES = (
     Page("GET", PLACE, Needs.OPERATOR, _list),
     Page("GET", f"{PLACE}/open", Needs.OPERATOR, _form),
-    Page("POST", f"{PLACE}/open", Needs.OPERATOR, _open, "open-account"),
+    Page("POST", f"{PLACE}/open/{{account}}", Needs.OPERATOR, _open, "open-account"),
 )

@@ -6,6 +6,7 @@ from portevoix.console.page import Needs, Page, Visit
 from portevoix.console.rendering import PREFIX
 from portevoix.console.texts import N_
 from portevoix.domain.errors import AlreadyExists, DomainError, InvalidValue, NotFound
+from portevoix.domain.ids import parse_public_id
 from portevoix.domain.person import Person, Role
 from portevoix.service import people
 from portevoix.web.answer import Answer
@@ -27,10 +28,15 @@ async def _shown(visit: Visit) -> dict[str, object]:
     everybody = await visit.house.people.list()
     typed = {name: visit.field(name) for name in ("email", "role", "account")}
     typed["account"] = typed["account"] or visit.query.get("account", "")[:40]
-    return {"everybody": everybody, "roles": list(Role), "typed": typed}
+    new = visit.path.get("person") or people.new_person_id(visit.house)
+    return {"everybody": everybody, "roles": list(Role), "typed": typed, "new": new}
 
 
 async def _add(visit: Visit) -> Answer:
+    try:
+        parse_public_id(visit.path["person"], "user")
+    except InvalidValue:
+        raise NotFound("there is nothing at this address") from None
     try:
         person, token = await _added(visit)
     except DomainError as error:
@@ -47,7 +53,7 @@ async def _added(visit: Visit) -> tuple[Person, str]:
     if (role is Role.OPERATOR) != (account is None):
         raise InvalidValue(N_("An operator has no account, and everybody else has one."))
     try:
-        return await people.add_person(visit.house, visit.field("email"), role, account)
+        return await people.add_person(visit.house, visit.field("email"), role, account, visit.path["person"])
     except AlreadyExists:
         raise PersonExists("somebody has the address already") from None
     except NotFound:
@@ -99,7 +105,7 @@ def _back(visit: Visit, person: Person) -> Answer:
 
 PAGES = (
     Page("GET", PLACE, Needs.OPERATOR, _list),
-    Page("POST", PLACE, Needs.OPERATOR, _add, "add-person"),
+    Page("POST", f"{PLACE}/{{person}}", Needs.OPERATOR, _add, "add-person"),
     Page("POST", f"{PLACE}/{{person}}/invite", Needs.OPERATOR, _invite, "invite-person"),
     Page("POST", f"{PLACE}/{{person}}/disable", Needs.OPERATOR, _disable, "disable-person"),
     Page("POST", f"{PLACE}/{{person}}/enable", Needs.OPERATOR, _enable, "enable-person"),
