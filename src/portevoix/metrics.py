@@ -62,6 +62,12 @@ class Metrics:
         self._sip = Counter(
             "portevoix_sip", "What SIP met: strangers, malformed messages, stalls.", ("what",), registry=self._registry
         )
+        self._not_kept = Counter(
+            "portevoix_http_requests_not_kept",
+            "Requests that the request log left out.",
+            ("reason",),
+            registry=self._registry,
+        )
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -95,6 +101,10 @@ class Metrics:
         """Count what SIP has met since the last time, by name."""
         for what, count in counts.items():
             self._sip.labels(what).inc(count)
+
+    def not_kept(self, reason: str, requests: int) -> None:
+        """Count requests that the request log left out."""
+        self._not_kept.labels(reason).inc(requests)
 
     def render(self) -> bytes:
         """Write the figures of all worker processes in Prometheus' text format."""

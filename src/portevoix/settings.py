@@ -154,6 +154,9 @@ class Settings:
         str | None, About("", "a mail server: `smtp://USER:PASSWORD@HOST:587`; without one, mails are kept to be read")
     ]
     mail_from: Annotated[str, About("portevoix@localhost", "the address that mails come from")]
+    request_log: Annotated[
+        bool, About("yes", "whether requests to the API are kept with their answers, for a week, for the console")
+    ]
     log_format: Annotated[str, About("auto", "`json`, `text`, or `auto`: text on a terminal")]
     log_level: Annotated[str, About("info", "`debug`, `info`, `warning` or `error`")]
 
@@ -346,6 +349,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "webhooks_allow": parse_networks,
     "smtp_url": lambda text: parse_smtp_url(text) and text if text else None,
     "mail_from": lambda text: str(EmailAddress.parse(text)),
+    "request_log": lambda text: _yes(text),
     "log_format": _choice("auto", "json", "text"),
     "log_level": _choice("debug", "info", "warning", "error"),
 }

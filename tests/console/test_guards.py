@@ -12,6 +12,7 @@ import pytest
 from portevoix.console.app import PAGES
 from portevoix.console.page import Needs, Page
 from portevoix.domain.account import KeyTerms, State
+from portevoix.domain.exchange import Body, NewExchange
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import House
 from portevoix.service.drafts import keep_draft, new_draft
@@ -70,7 +71,11 @@ async def theirs(people: People, house: House, url: str) -> dict[str, str]:
     draft = new_draft(house)
     await keep_draft(house, access, person.id, draft)
     recording = await keep(house, ref.public_id, "Theirs", mode=ref.mode)
-    own = {"key": key.id, "draft": draft.id, "recording": recording.token}
+    number = (await house.accounts.find(ref)).id
+    nothing = Body("", 0)
+    await house.exchanges.keep([NewExchange(number, house.clock.now(), "GET", "/", 200, 1, nothing, nothing, 0)])
+    (exchange,) = await house.exchanges.newest(number, None, 1)
+    own = {"key": key.id, "request": str(exchange.id), "draft": draft.id, "recording": recording.token}
     return {**own, **await called(people, house, url)}
 
 

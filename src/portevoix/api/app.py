@@ -27,7 +27,7 @@ from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
 from portevoix.web.address import Proxies
 from portevoix.web.answer import Answer
-from portevoix.web.trace import Observer, Traced, trace_of
+from portevoix.web.trace import Observer, Recorder, Traced, trace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def build(
     observers: Sequence[Observer],
     figures: Callable[[], Answer],
     others: Mapping[str, Callable[[Doorstep], ASGIApp]] | None = None,
+    recorder: Recorder | None = None,
 ) -> ASGIApp:
     """Put the door together.
 
@@ -74,6 +75,7 @@ def build(
         observers: are told of each answered request.
         figures: the answer of ``/metrics``.
         others: doors beside this one, by the first part of their paths.
+        recorder: keeps requests with their answers; ``None`` where that is switched off.
     """
     door = _Door()
 
@@ -86,7 +88,7 @@ def build(
             yield
 
     door.router = Router(redirect_slashes=False, lifespan=lifespan)
-    return Traced(door, observers, Proxies(rules.trusted_proxies), _defect)
+    return Traced(door, observers, Proxies(rules.trusted_proxies), _defect, recorder)
 
 
 class _Door:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from portevoix import logs
 from portevoix.api.app import Doorstep, Rules, build
+from portevoix.api.exchanges import Recorder
 from portevoix.api.limits import LocalLimits, LocalThenShared
 from portevoix.bootstrap.house import Opened, SystemClock, house_of, open_house, pepper_of
 from portevoix.bootstrap.sending import Sending
@@ -112,6 +113,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     metrics = Metrics()
     access_log = AccessLog(settings.log_format) if settings.log_level in ("debug", "info") else None
     observers: list[Observer] = [metrics, *([access_log] if access_log else [])]
+    recorder = Recorder(clock, metrics.not_kept) if settings.request_log else None
     rules = Rules(
         allowed=settings.allowed,
         wrong_key=settings.limit_wrong_key,
@@ -138,7 +140,12 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
                 _in_background(sending.deliver()),
             ):
                 _spare_collector()
-                yield Doorstep(opened.house, limits, opened.database.answers)
+                if recorder is None:
+                    yield Doorstep(opened.house, limits, opened.database.answers)
+                else:
+                    async with _in_background(recorder.write(opened.house.exchanges)):
+                        yield Doorstep(opened.house, limits, opened.database.answers)
+                    await recorder.flush(opened.house.exchanges)
             await _attempt(opened.keys.keep_last_used)
             if access_log:
                 access_log.flush()
@@ -149,6 +156,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
         observers,
         lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()),
         {"console": lambda step: console.build(step.house, step.limits, settings.allowed)},
+        recorder,
     )
 
 
@@ -179,6 +187,8 @@ async def _maintain(opened: Opened, limits: SharedLimits, keep_days: int) -> Non
             opened.answers.forget,
             opened.house.sessions.sweep,
             opened.house.drafts.sweep,
+            opened.house.exchanges.sweep,
+            opened.house.tariffs.forget_drafts,
             limits.forget,
             erase_old,
         ):

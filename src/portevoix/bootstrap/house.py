@@ -21,9 +21,11 @@ from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
 from portevoix.store.database import Database, open_pool
 from portevoix.store.drafts import PostgresDrafts
+from portevoix.store.exchanges import PostgresExchanges
 from portevoix.store.instance import agree_on_pepper, count_events_anew
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
+from portevoix.store.nodes import PostgresNodes
 from portevoix.store.notices import PostgresNotices
 from portevoix.store.people import PostgresPeople
 from portevoix.store.recordings import PostgresRecordings
@@ -164,6 +166,8 @@ def _house(
         sessions=PostgresSessions(store, clock),
         deeds=PostgresDeeds(store, clock),
         drafts=PostgresDrafts(store, clock),
+        exchanges=PostgresExchanges(store, clock),
+        nodes=PostgresNodes(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

@@ -10,7 +10,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portevoix.console import rendering
 from portevoix.console.door import Door, refused
 from portevoix.console.page import Needs, Page, Visit
-from portevoix.console.pages import calls, campaigns, home, ledger, own, phones, recordings, send, sign_in
+from portevoix.console.pages import (
+    calls,
+    campaigns,
+    developers,
+    home,
+    ledger,
+    operator,
+    operator_account,
+    operator_people,
+    operator_system,
+    operator_tariffs,
+    own,
+    phones,
+    recordings,
+    send,
+    sign_in,
+)
 from portevoix.domain.errors import NotFound
 from portevoix.domain.limit import Limit
 from portevoix.ports import House, Limits
@@ -23,6 +39,11 @@ PREFIX = rendering.PREFIX
 PAGES: tuple[Page, ...] = (
     *sign_in.PAGES,
     *own.PAGES,
+    *operator.PAGES,
+    *operator_account.PAGES,
+    *operator_people.PAGES,
+    *operator_system.PAGES,
+    *operator_tariffs.PAGES,
     *home.PAGES,
     *send.PAGES,
     *recordings.PAGES,
@@ -30,6 +51,7 @@ PAGES: tuple[Page, ...] = (
     *calls.PAGES,
     *ledger.PAGES,
     *phones.PAGES,
+    *developers.PAGES,
 )
 
 

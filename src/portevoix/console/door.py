@@ -159,7 +159,7 @@ class Door:
         deed = await self.house.deeds.begin(
             visit.session.person.email.text if visit.session else visit.field("email")[:254],
             visit.session.person.id if visit.session else None,
-            visit.seen.ref if visit.seen else None,
+            _done_to(visit),
             self.page.does,
             " ".join(value for name, value in visit.path.items() if name not in ("account", "mode", "token")),
             visit.address,
@@ -187,6 +187,16 @@ class Door:
             form_guard(self.house, visit.session).encode(), visit.field(GUARD).encode()
         ):
             raise FormExpired("the form is of another session")
+
+
+def _done_to(visit: Visit) -> AccountRef | None:
+    """Tell which account something is done to: the page's own, or the one that an operator's page names."""
+    if visit.seen is not None:
+        return visit.seen.ref
+    try:
+        return AccountRef(parse_public_id(visit.path["account"], "acct"), Mode(visit.path.get("mode", Mode.LIVE)))
+    except (KeyError, ValueError, InvalidValue):
+        return None
 
 
 def refused(visit: Visit, error: DomainError) -> Answer:

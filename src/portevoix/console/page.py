@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -46,6 +47,10 @@ BY_SCRIPT = b"x-by-script"
 def header(scope: Scope, wanted: bytes) -> str:
     """Read a header; empty where there is none."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?", re.ASCII)
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Needs(Enum):
@@ -222,6 +227,14 @@ class Visit:
             "here": self.scope["path"],
             "rooms": [(path, self.texts.say(name)) for path, name in _rooms(self.seen)],
         }
+
+    @property
+    def base_url(self) -> str:
+        """Where this server is reached, as the browser sees it: over TLS, but on this machine, as the cookie needs."""
+        found = dict(self.scope["headers"]).get(b"host", b"").decode("latin-1")
+        host = found if _HOST.fullmatch(found) else "localhost"
+        is_local = host.rpartition(":")[0] in _LOCAL or host in _LOCAL
+        return f"{self.scope.get('scheme', 'http') if is_local else 'https'}://{host}"
 
     @property
     def address(self) -> str | None:

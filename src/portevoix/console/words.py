@@ -69,6 +69,49 @@ WORDS = {
     "minutes": N_("minutes"),
     "hours": N_("hours"),
     "days": N_("days"),
+    # developers
+    "valid": N_("valid"),
+    "revoked": N_("revoked"),
+    "read": N_("see"),
+    "send": N_("send"),
+    "manage": N_("change settings"),
+    # the operator's pages
+    "account_active": N_("switched on"),
+    "invited": N_("invited"),
+    "both": N_("voice SMS and deposits"),
+    "done": N_("done"),
+    "refused": N_("refused"),
+    "error": N_("error"),
+    "not_found": N_("not found"),
+    "form_expired": N_("form expired"),
+    "sign-in": N_("signed in"),
+    "sign-out": N_("signed out"),
+    "accept-invitation": N_("came by an invitation"),
+    "choose-language": N_("chose a language"),
+    "change-password": N_("changed the password"),
+    "change-codes": N_("changed one-time codes"),
+    "create-key": N_("made a key"),
+    "rotate-key": N_("replaced a key"),
+    "revoke-key": N_("revoked a key"),
+    "reveal-webhook-secret": N_("looked at the webhooks' secret"),
+    "rotate-webhook-secret": N_("replaced the webhooks' secret"),
+    "open-account": N_("opened an account"),
+    "top-up": N_("topped up"),
+    "adjust-credit": N_("corrected the credit"),
+    "allot-credit": N_("moved credit between accounts"),
+    "change-state": N_("changed the state"),
+    "change-threshold": N_("changed the low-credit threshold"),
+    "allow-number": N_("allowed a caller's number"),
+    "disallow-number": N_("took a caller's number away"),
+    "assign-tariff": N_("assigned a tariff"),
+    "add-person": N_("let somebody in"),
+    "invite-person": N_("made a new link for somebody"),
+    "disable-person": N_("shut somebody out"),
+    "enable-person": N_("let somebody in again"),
+    "change-role": N_("changed a role"),
+    "send-tariff": N_("sent a tariff file"),
+    "import-tariff": N_("imported a tariff"),
+    "check-ledger": N_("checked the ledger"),
 }
 
 #: What carriers note on the way of a call.
@@ -149,6 +192,20 @@ REFUSALS = {
     "step_invalid": N_(
         "The clock is moved on by a minute to 366 days at once, and by ten years in all. A reset sets it right."
     ),
+    # developers, and the operator's pages
+    "not_sure": N_("Tick the box, if you are sure."),
+    "account_opened": N_(
+        "This form was sent twice: its account is open, and its keys were shown. If nobody has kept them, make others."
+    ),
+    "insufficient_credit": N_("There is not that much credit."),
+    "idempotency_conflict": N_(
+        "This form was sent before with something else. Look at the ledger, then send it again."
+    ),
+    "not_related": N_("Credit moves only between a parent account and its sub-account."),
+    "person_exists": N_("Somebody has this e-mail address already."),
+    "email_invalid": N_("This is not an e-mail address."),
+    "revision_exists": N_("The tariff has other rates from that very moment. Choose another one."),
+    "busy": N_("Others are in the way at the moment. Nothing was changed; try again."),
 }
 
 #: What is wrong with a message, its recipients or a recording.
@@ -226,6 +283,10 @@ SAID = {
     "clock-moved": N_("The clock is moved on, and all that was due has happened."),
     "clock-moved-but-busy": N_("The clock is moved on. Not all that was due has happened yet; look again in a moment."),
     "sandbox-reset": N_("The sandbox begins anew."),
+    # developers, and the operator's pages
+    "key-revoked": N_("The key is revoked."),
+    "tariff-imported": N_("The tariff is imported."),
+    "tariff-gone": N_("This file was imported already, or is older than a day."),
 }
 
 
@@ -241,7 +302,7 @@ def trace(texts: Texts, what: str) -> str:
 
 def refusal(texts: Texts, error: DomainError) -> str:
     """Say what is wrong."""
-    return texts.say(REFUSALS[error.code]) if error.code in REFUSALS else error.message
+    return texts.say(REFUSALS[error.code]) if error.code in REFUSALS else texts.say(error.message)
 
 
 def reason(texts: Texts, text: str) -> str:

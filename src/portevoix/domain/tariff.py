@@ -6,8 +6,9 @@ a call of 31 s is billed 36 s. Costs are rounded down to the micro-euro, in the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
@@ -20,6 +21,8 @@ FRENCH_LANDLINE = "331"
 
 LONGEST_PREFIX = 15  # E.164: a number has at most 15 digits
 LONGEST_BILLING_S = 3600
+
+DRAFT_KEPT = timedelta(days=1)
 
 
 class Product(StrEnum):
@@ -147,6 +150,51 @@ class RateTable:
             if rate is not None:
                 return rate
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A tariff file that was sent, and waits for a yes.
+
+    Args:
+        id: names it; random.
+        name: of the tariff that it would become a revision of.
+        effective_from: the moment from which it would count; ``None`` for that of the yes.
+        file: as it came.
+    """
+
+    id: str
+    name: str
+    effective_from: datetime | None
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one rate where rates take the place of others.
+
+    Args:
+        before: ``None`` where there was none.
+        after: ``None`` where there is none any more.
+    """
+
+    before: Rate | None
+    after: Rate | None
+
+    @property
+    def rate(self) -> Rate:
+        """Either of them, for what they are of."""
+        found = self.after or self.before
+        assert found is not None, "a change is of some rate"
+        return found
+
+
+def changes(before: Iterable[Rate], after: Iterable[Rate]) -> list[Change]:
+    """Tell what changes where rates take the place of others, by product and prefix."""
+    old = {(rate.product, rate.prefix): rate for rate in before}
+    new = {(rate.product, rate.prefix): rate for rate in after}
+    both = [Change(old.get(place), new.get(place)) for place in sorted(old.keys() | new.keys())]
+    return [change for change in both if change.before != change.after]
 
 
 @dataclass(frozen=True)

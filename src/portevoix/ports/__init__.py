@@ -2,7 +2,9 @@
 
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
+from portevoix.ports.exchanges import Exchanges
 from portevoix.ports.house import House, Policy
+from portevoix.ports.nodes import Node, Nodes, Queues
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
@@ -18,14 +20,18 @@ __all__ = [
     "Clock",
     "Deeds",
     "Drafts",
+    "Exchanges",
     "House",
     "Keys",
     "Ledger",
     "Limits",
     "Mailer",
+    "Node",
+    "Nodes",
     "Notices",
     "People",
     "Policy",
+    "Queues",
     "Recordings",
     "Room",
     "Sandboxes",

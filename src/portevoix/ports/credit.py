@@ -21,14 +21,19 @@ from portevoix.domain.ledger import (
     Violation,
 )
 from portevoix.domain.limit import Allowance, Limit
-from portevoix.domain.tariff import Rate, RateTable, Tariff
+from portevoix.domain.tariff import Draft, Rate, RateTable, Tariff
 
 
 class Accounts(Protocol):
     """Accounts and their sandbox twins."""
 
     async def create(self, public_id: str, name: str, parent: str | None) -> Mapping[Mode, int]:
-        """Open an account and its twin; returns each mode's ledger account. Raises NotFound (the parent)."""
+        """Open an account and its twin; returns each mode's ledger account.
+
+        Raises:
+            AlreadyExists: the id is taken.
+            NotFound: the parent.
+        """
 
     async def find(self, ref: AccountRef) -> Account:
         """Read one account. Raises NotFound."""
@@ -38,6 +43,15 @@ class Accounts(Protocol):
 
     async def list(self) -> Sequence[Account]:
         """Read all accounts, oldest first."""
+
+    async def search(self, text: str, before: int | None, most: int, parent: str | None = None) -> Sequence[Account]:
+        """Read live accounts, the newest first.
+
+        Args:
+            text: that the name or the id has in it, whatever its case.
+            before: the number of the account from before which on.
+            parent: whose sub-accounts alone.
+        """
 
     async def set_state(self, ref: AccountRef, state: State) -> None:
         """Change the state; a live account's goes for its twin too. Raises NotFound."""
@@ -145,6 +159,18 @@ class Tariffs(Protocol):
 
     async def revisions(self) -> Sequence[tuple[str, bool, datetime, int]]:
         """List tariffs: name, whether it is the default, effective from, number of rates."""
+
+    async def keep_draft(self, draft: Draft) -> None:
+        """Keep a file until it is imported, for a day at most."""
+
+    async def draft(self, draft: str) -> Draft:
+        """Read a file that waits. Raises NotFound."""
+
+    async def take_draft(self, draft: str) -> Draft:
+        """Read a file that waits, which waits no more. Raises NotFound."""
+
+    async def forget_drafts(self) -> None:
+        """Drop files that nobody has imported."""
 
     async def assign(self, account: str, tariff: str | None) -> None:
         """Give an account its own tariff, or the default alone. Raises NotFound."""

@@ -10,6 +10,8 @@ from portevoix.domain.call import Billing
 from portevoix.domain.safety import Safety
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
+from portevoix.ports.exchanges import Exchanges
+from portevoix.ports.nodes import Nodes
 from portevoix.ports.notices import Answers, Notices, Signals
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
@@ -67,6 +69,8 @@ class House:
     sessions: Sessions
     deeds: Deeds
     drafts: Drafts
+    exchanges: Exchanges
+    nodes: Nodes
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

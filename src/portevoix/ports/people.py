@@ -33,6 +33,9 @@ class People(Protocol):
     async def set_language(self, person_id: int, language: Language) -> None:
         """Keep the language that was chosen."""
 
+    async def set_role(self, person_id: int, role: Role) -> None:
+        """Let somebody of an account change things, or see them alone. Raises NotFound, for an operator too."""
+
     async def set_totp(self, person_id: int, generation: int, *, is_on: bool) -> None:
         """Keep whether codes are asked for, and of which secret."""
 

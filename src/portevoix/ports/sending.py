@@ -91,6 +91,9 @@ class Campaigns(Protocol):
     async def verify_sender(self, account_id: int, number: str) -> None:
         """Let an account show a number."""
 
+    async def forget_sender(self, account_id: int, number: str) -> None:
+        """Let an account show a number no more. Raises NotFound."""
+
     async def senders(self, account_id: int) -> Sequence[str]:
         """Read the numbers that an account may show."""
 

@@ -27,21 +27,29 @@ class OpenedAccount:
 
 
 async def open_account(
-    house: House, name: str, *, parent: str | None = None, credit_micros: int = 0, sandbox_micros: int = 0
+    house: House,
+    name: str,
+    *,
+    account: str | None = None,
+    parent: str | None = None,
+    credit_micros: int = 0,
+    sandbox_micros: int = 0,
 ) -> OpenedAccount:
     """Open an account and its sandbox twin with a key and credit each, all of it or nothing.
 
     Args:
         name: for people.
+        account: its public id, where somebody has made one beforehand: the same cannot be opened twice.
         parent: the account that it is a sub-account of.
         credit_micros: the live ledger's first credit.
         sandbox_micros: the sandbox ledger's.
 
     Raises:
         InvalidValue: the name.
+        AlreadyExists: the public id is taken.
         NotFound: the parent.
     """
-    account = public_id("acct", house.entropy(12))
+    account = account or new_account_id(house)
     terms = KeyTerms(name=FIRST_KEY)
     credit = {Mode.LIVE: credit_micros, Mode.SANDBOX: sandbox_micros}
     secrets: dict[Mode, str] = {}
@@ -53,6 +61,11 @@ async def open_account(
                 key = f"opening-{account}"
                 await together.ledger.credit(account_id, Kind.TOP_UP, credit[mode], PAID, key, "opening credit")
     return OpenedAccount(account, live_key=secrets[Mode.LIVE], test_key=secrets[Mode.SANDBOX])
+
+
+def new_account_id(house: House) -> str:
+    """Make a public id for an account that is about to be opened."""
+    return public_id("acct", house.entropy(12))
 
 
 async def find_account(house: House, account: AccountRef) -> Account:
@@ -86,6 +99,12 @@ async def verify_sender(house: House, account: AccountRef, number: Number) -> No
     """Let an account show a number, which its operator has seen to be its own. Raises NotFound."""
     found = await house.accounts.find(account)
     await house.campaigns.verify_sender(found.id, number.digits)
+
+
+async def forget_sender(house: House, account: AccountRef, number: Number) -> None:
+    """Let an account show a number no more. Raises NotFound."""
+    found = await house.accounts.find(account)
+    await house.campaigns.forget_sender(found.id, number.digits)
 
 
 async def webhook_secret(house: House, account: AccountRef, *, rotate: bool = False) -> WebhookSecret:

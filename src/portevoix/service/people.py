@@ -37,11 +37,14 @@ class SignedIn:
     token: str
 
 
-async def add_person(house: House, email: str, role: Role, account: str | None) -> tuple[Person, str]:
+async def add_person(
+    house: House, email: str, role: Role, account: str | None, person: str | None = None
+) -> tuple[Person, str]:
     """Let somebody use the console; returns the token of a link that is good once, for two days.
 
     Args:
         account: public id of whose pages these are; ``None`` for an operator.
+        person: the public id, where somebody has made one beforehand.
 
     Raises:
         EmailInvalid: the address.
@@ -52,8 +55,13 @@ async def add_person(house: House, email: str, role: Role, account: str | None) 
     if account is not None:
         await house.accounts.find(AccountRef(account))
     async with house.unit_of_work() as together:
-        person = await together.people.create(public_id("user", house.entropy(12)), address, role, account)
-        return person, await invite(together, person)
+        created = await together.people.create(person or new_person_id(house), address, role, account)
+        return created, await invite(together, created)
+
+
+def new_person_id(house: House) -> str:
+    """Make a public id for somebody who is about to be let in."""
+    return public_id("user", house.entropy(12))
 
 
 async def invite(house: House, person: Person) -> str:

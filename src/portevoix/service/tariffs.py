@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from portevoix.domain.account import parse_name
-from portevoix.domain.errors import InvalidValue
+from portevoix.domain.errors import InvalidValue, NotFound
 from portevoix.domain.ids import AccountRef, Mode
-from portevoix.domain.tariff import RateTable
+from portevoix.domain.tariff import Change, Draft, RateTable, changes
 from portevoix.domain.tariff_file import parse_rates
 from portevoix.ports import House
 
@@ -30,6 +31,48 @@ async def import_tariff(house: House, name: str, text: str, effective_from: date
     rates = parse_rates(text)
     await house.tariffs.import_revision(parse_name(name), effective_from or house.clock.now(), rates)
     return len(rates)
+
+
+async def draft_tariff(house: House, name: str, text: str, effective_from: datetime | None) -> str:
+    """Keep a tariff file until somebody has looked at what it would change; returns what it is called by.
+
+    Args: as ``import_tariff``.
+
+    Raises:
+        TariffInvalid: every bad line; nothing is kept.
+        InvalidValue: the name.
+    """
+    name = parse_name(name)
+    await asyncio.to_thread(parse_rates, text)
+    draft = Draft(house.entropy(16).hex(), name, effective_from, text)
+    await house.tariffs.keep_draft(draft)
+    return draft.id
+
+
+async def compare_draft(house: House, draft: str) -> tuple[Draft, RateTable | None, int, Sequence[Change]]:
+    """Tell what a file that waits would change.
+
+    Returns:
+        the file, the tariff's revision in force, the number of rates read, and each change.
+
+    Raises:
+        NotFound: it waits no more.
+    """
+    found = await house.tariffs.draft(draft)
+    try:
+        in_force = await house.tariffs.in_force(found.name)
+    except NotFound:
+        in_force = None
+    rates = await asyncio.to_thread(parse_rates, found.file)
+    return found, in_force, len(rates), changes(in_force.rates if in_force else (), rates)
+
+
+async def import_draft(house: House, draft: str) -> Draft:
+    """Import a file that waits, once. Raises NotFound, AlreadyExists."""
+    async with house.unit_of_work() as together:
+        found = await together.tariffs.take_draft(draft)
+        await import_tariff(together, found.name, found.file, found.effective_from)
+    return found
 
 
 async def show_tariff(house: House, name: str | None) -> RateTable:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portevoix.domain.account import Access, Account, Event, Scope, State
-from portevoix.domain.errors import NotFound
+from portevoix.domain.errors import AlreadyExists, NotFound
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import Clock
 from portevoix.store.database import Database
@@ -31,6 +31,8 @@ class PostgresAccounts:
         values = {"public_id": public_id, "name": name, "parent": parent, "at": self._clock.now()}
         async with self._database.connection() as connection:
             rows = await (await connection.execute(SQL["new_account"], values)).fetchall()
+        if not rows:
+            raise AlreadyExists(f"there is an account {public_id} already")
         return {Mode(mode): account_id for account_id, mode in rows}
 
     async def find(self, ref: AccountRef) -> Account:
@@ -56,6 +58,13 @@ class PostgresAccounts:
         """Read all accounts, oldest first."""
         async with self._database.connection() as connection:
             rows = await (await connection.execute(SQL["accounts"], {"at": self._clock.now()})).fetchall()
+        return [_account(row) for row in rows]
+
+    async def search(self, text: str, before: int | None, most: int, parent: str | None = None) -> Sequence[Account]:
+        """Read live accounts, the newest first."""
+        values = {"text": text, "before": before, "most": most, "parent": parent, "at": self._clock.now()}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(SQL["search_accounts"], values)).fetchall()
         return [_account(row) for row in rows]
 
     async def set_state(self, ref: AccountRef, state: State) -> None:

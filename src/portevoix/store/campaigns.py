@@ -24,6 +24,7 @@ from portevoix.domain.campaign import (
     Waiting,
     call_id,
 )
+from portevoix.domain.errors import NotFound
 from portevoix.domain.placing import Placing
 from portevoix.domain.tariff import Product
 from portevoix.ports import Clock
@@ -157,6 +158,11 @@ class PostgresCampaigns:
         async with self._database.connection() as connection:
             values = {"account_id": account_id, "number": number, "at": self._clock.now()}
             await connection.execute(SQL["verify_sender"], values)
+
+    async def forget_sender(self, account_id: int, number: str) -> None:
+        """Let an account show a number no more."""
+        if not await self._rows("forget_sender", {"account_id": account_id, "number": number}):
+            raise NotFound("the account shows no such number")
 
     async def senders(self, account_id: int) -> Sequence[str]:
         """Read the numbers that an account may show."""

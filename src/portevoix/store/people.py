@@ -54,6 +54,11 @@ class PostgresPeople:
         """Keep the language that was chosen."""
         await self._rows("set_language", {"person_id": person_id, "language": language})
 
+    async def set_role(self, person_id: int, role: Role) -> None:
+        """Let somebody of an account change things, or see them alone."""
+        if not await self._rows("set_role", {"person_id": person_id, "role": role}):
+            raise NotFound("an operator stays one")
+
     async def set_totp(self, person_id: int, generation: int, *, is_on: bool) -> None:
         """Keep whether codes are asked for, and of which secret."""
         await self._rows("set_totp", {"person_id": person_id, "generation": generation, "is_on": is_on})

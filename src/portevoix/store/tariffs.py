@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from portevoix.domain.errors import AlreadyExists, NotFound
-from portevoix.domain.tariff import Product, Rate, RateTable, Tariff
+from portevoix.domain.tariff import DRAFT_KEPT, Draft, Product, Rate, RateTable, Tariff
 from portevoix.ports import Clock
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
@@ -92,6 +92,33 @@ class PostgresTariffs:
             cursor = await connection.execute(SQL["assign_tariff"], {"account": account, "tariff": tariff})
             if await cursor.fetchone() is None:
                 raise NotFound(f"there is no account {account}")
+
+    async def keep_draft(self, draft: Draft) -> None:
+        """Keep a file until it is imported."""
+        values = {"id": draft.id, "name": draft.name, "effective_from": draft.effective_from, "file": draft.file}
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["keep_draft"], {**values, "at": self._clock.now()})
+
+    async def draft(self, draft: str) -> Draft:
+        """Read a file that waits."""
+        return await self._draft("draft", draft)
+
+    async def take_draft(self, draft: str) -> Draft:
+        """Read a file that waits, which waits no more."""
+        return await self._draft("take_draft", draft)
+
+    async def forget_drafts(self) -> None:
+        """Drop files that nobody has imported."""
+        async with self._database.connection() as connection:
+            await connection.execute(SQL["forget_drafts"], {"after": self._clock.now() - DRAFT_KEPT})
+
+    async def _draft(self, query: str, draft: str) -> Draft:
+        values = {"id": draft, "after": self._clock.now() - DRAFT_KEPT}
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(SQL[query], values)).fetchone()
+        if row is None:
+            raise NotFound("there is no such file any more")
+        return Draft(*row)
 
     async def _table(self, revision: int) -> RateTable:
         async with self._database.connection() as connection:

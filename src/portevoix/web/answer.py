@@ -37,8 +37,9 @@ class Answer:
     cached: bytes = NOT_CACHED
 
     async def send(self, scope: Scope, send: Send) -> None:
-        """Send the answer; to HEAD, without its body. The request's trace is told of its status."""
-        scope["portevoix.trace"].status = self.status
+        """Send the answer; to HEAD, without its body. The request's trace is told of it."""
+        trace = scope["portevoix.trace"]
+        trace.status, trace.answer = self.status, self
         headers = [(b"cache-control", self.cached), *_COMMON, *self.headers]
         if self.status not in (204, 304):  # these have no content, not even an empty one (RFC 9110, section 8.6)
             headers += [(b"content-type", self.content_type), (b"content-length", b"%d" % len(self.body))]

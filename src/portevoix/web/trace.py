@@ -19,6 +19,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_GONE = 499  # as nginx logs it: nobody was left to answer
 UNMATCHED = "(none)"
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+
 log = structlog.get_logger("portevoix.api")
 
 
@@ -27,6 +29,16 @@ class Observer(Protocol):
 
     def observe(self, request: Answered) -> None:
         """Take note of one."""
+
+
+class Recorder(Protocol):
+    """Keeps what is sent and told, for those whose it is."""
+
+    def listen(self, scope: Scope, receive: Receive, trace: Trace) -> Receive:
+        """Hear a body while it is read."""
+
+    def record(self, scope: Scope, trace: Trace, duration_s: float) -> None:
+        """Take note of an answered request."""
 
 
 class Answered(NamedTuple):
@@ -52,12 +64,16 @@ class Trace:
     Args:
         route: the template of the path that matched.
         status: of the answer, once one is on its way.
+        answer: itself, where it is whole and not told bit by bit.
+        heard: what the recorder made of the request's body.
     """
 
     address: Address | None
     route: str = UNMATCHED
     account_id: int | None = None
     status: int = 0
+    answer: Answer | None = None
+    heard: object = None
 
 
 def trace_of(scope: Scope) -> Trace:
@@ -74,15 +90,22 @@ class Traced:
         observers: are told of each answer.
         proxies: tells the client's address.
         on_defect: the answer to a request that failed through our fault.
+        recorder: keeps requests with their answers; ``None`` where that is switched off.
     """
 
     def __init__(
-        self, app: ASGIApp, observers: Iterable[Observer], proxies: Proxies, on_defect: Callable[[Scope], Answer]
+        self,
+        app: ASGIApp,
+        observers: Iterable[Observer],
+        proxies: Proxies,
+        on_defect: Callable[[Scope], Answer],
+        recorder: Recorder | None = None,
     ) -> None:
         self._app = app
         self._observers = tuple(observers)
         self._proxies = proxies
         self._on_defect = on_defect
+        self._recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything else than HTTP is passed on."""
@@ -92,6 +115,8 @@ class Traced:
         began_s = perf_counter()
         trace = Trace(self._proxies.client(scope))
         scope["portevoix.trace"] = trace
+        if self._recorder is not None and scope["method"] not in _WITHOUT_BODY:
+            receive = self._recorder.listen(scope, receive, trace)
         try:
             await self._app(scope, receive, send)
         except ClientDisconnect:
@@ -109,3 +134,5 @@ class Traced:
         request = Answered(method, trace.route, trace.status, duration_s, trace.address, trace.account_id)
         for observer in self._observers:
             observer.observe(request)
+        if self._recorder is not None:
+            self._recorder.record(scope, trace, duration_s)

@@ -4,7 +4,7 @@ INSERT INTO account (public_id, mode, parent_id, name, created_at)
 SELECT %(public_id)s, m.mode, p.id, %(name)s, %(at)s
 FROM (VALUES ('live'), ('sandbox')) AS m (mode)
 LEFT JOIN account p ON p.public_id = %(parent)s AND p.mode = m.mode
-RETURNING id, mode;
+ON CONFLICT (public_id, mode) DO NOTHING RETURNING id, mode;
 
 -- name: account_by_ref
 SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
@@ -64,3 +64,17 @@ SELECT EXISTS (SELECT FROM event WHERE account_id = %(account_id)s AND xid >= pg
 -- name: last_event
 SELECT id FROM event WHERE account_id = %(account_id)s AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid DESC, id DESC LIMIT 1;
+
+-- name: search_accounts
+-- Live accounts, the newest first: those whose name or id has a text in it, or the sub-accounts of one.
+SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
+    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at
+FROM account a
+LEFT JOIN account p ON p.id = a.parent_id
+LEFT JOIN tariff t ON t.id = a.tariff_id
+CROSS JOIN LATERAL (SELECT coalesce(sum(g.remaining_micros), 0)::bigint AS micros FROM credit_grant g
+    WHERE g.account_id = a.id AND g.is_spendable AND g.expires_at <= %(at)s) lapsed
+WHERE a.mode = 'live' AND (%(before)s::bigint IS NULL OR a.id < %(before)s)
+    AND (strpos(lower(a.name), lower(%(text)s)) > 0 OR strpos(a.public_id, lower(%(text)s)) > 0)
+    AND (%(parent)s::text IS NULL OR p.public_id = %(parent)s)
+ORDER BY a.id DESC LIMIT %(most)s;

@@ -164,3 +164,6 @@ INSERT INTO sender (account_id, number, verified_at) VALUES (%(account_id)s, %(n
 
 -- name: senders
 SELECT number FROM sender WHERE account_id = %(account_id)s ORDER BY number;
+
+-- name: forget_sender
+DELETE FROM sender WHERE account_id = %(account_id)s AND number = %(number)s RETURNING number;

@@ -83,3 +83,6 @@ SELECT id, at, who, account || CASE WHEN mode = 'sandbox' THEN '/sandbox' ELSE '
 FROM deed
 WHERE (%(before)s::bigint IS NULL OR id < %(before)s) AND (%(account)s::text IS NULL OR account = %(account)s)
 ORDER BY id DESC LIMIT %(most)s;
+
+-- name: set_role
+UPDATE person SET role = %(role)s WHERE id = %(person_id)s AND role <> 'operator' RETURNING id;

@@ -36,3 +36,16 @@ ORDER BY r.effective_from DESC LIMIT 1;
 -- Both ledgers of the account: the sandbox prices as the live account does.
 UPDATE account SET tariff_id = (SELECT id FROM tariff WHERE name = %(tariff)s) WHERE id IN (
     SELECT id FROM account WHERE public_id = %(account)s ORDER BY id FOR NO KEY UPDATE) RETURNING id;
+
+-- name: keep_draft
+INSERT INTO tariff_draft (id, name, effective_from, file, created_at)
+VALUES (%(id)s, %(name)s, %(effective_from)s, %(file)s, %(at)s);
+
+-- name: draft
+SELECT id, name, effective_from, file FROM tariff_draft WHERE id = %(id)s AND created_at > %(after)s;
+
+-- name: take_draft
+DELETE FROM tariff_draft WHERE id = %(id)s AND created_at > %(after)s RETURNING id, name, effective_from, file;
+
+-- name: forget_drafts
+DELETE FROM tariff_draft WHERE created_at <= %(after)s;
