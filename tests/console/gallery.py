@@ -18,6 +18,34 @@ GALLERY: dict[str, Callable[[Stage], str]] = {
     "/sign-in": lambda _: "/console/sign-in?next=",
     "/me": lambda _: "/console/me",
     "/{account}/{mode}": lambda staged: staged.sandbox,
+    "/{account}/{mode}/send": lambda staged: f"{staged.sandbox}/send",
+    "/{account}/{mode}/recordings": lambda staged: f"{staged.sandbox}/recordings",
+    "/{account}/{mode}/recordings/{recording}": lambda staged: f"{staged.sandbox}/recordings/{staged.recording}",
+    "/{account}/{mode}/campaigns": lambda staged: f"{staged.sandbox}/campaigns",
+    "/{account}/{mode}/campaigns/{campaign}": lambda staged: f"{staged.sandbox}/campaigns/{staged.finished}",
+    "/{account}/{mode}/campaigns/{campaign}/calls/{position}": lambda staged: (
+        f"{staged.sandbox}/campaigns/{staged.finished}/calls/1"
+    ),
+    "/{account}/{mode}/campaigns/{campaign}/cancel": lambda staged: (
+        f"{staged.sandbox}/campaigns/{staged.scheduled}/cancel"
+    ),
+    "/{account}/{mode}/ledger": lambda staged: f"{staged.sandbox}/ledger",
+    "/{account}/{mode}/phones": lambda staged: f"{staged.sandbox}/phones",
+    "/{account}/{mode}/phones/reset": lambda staged: f"{staged.sandbox}/phones/reset",
+    "/{account}/{mode}/developers": lambda staged: f"{staged.sandbox}/developers",
+    "/{account}/{mode}/developers/keys/{key}": lambda staged: f"{staged.sandbox}/developers/keys/{staged.key}",
+    "/{account}/{mode}/developers/requests": lambda staged: f"{staged.sandbox}/developers/requests",
+    "/{account}/{mode}/developers/requests/{request}": lambda staged: (
+        f"{staged.sandbox}/developers/requests/{staged.request}"
+    ),
+    "/operator": lambda _: "/console/operator",
+    "/operator/open": lambda _: "/console/operator/open",
+    "/operator/accounts/{account}/{mode}": lambda staged: f"/console/operator/accounts/{staged.account}/sandbox",
+    "/operator/people": lambda _: "/console/operator/people",
+    "/operator/system": lambda _: "/console/operator/system",
+    "/operator/deeds": lambda _: "/console/operator/deeds",
+    "/operator/tariffs": lambda _: "/console/operator/tariffs",
+    "/operator/tariffs/rates": lambda _: "/console/operator/tariffs/rates",
 }
 
 #: Pages for who is not signed in.
@@ -28,6 +56,18 @@ NOT_SHOWN = {
     "": "leads on",
     "/": "leads on",
     "/welcome/{token}": "is there once; the test of coming in opens it",
+    "/{account}/{mode}/send/{draft}": "follows what is typed; the test of sending opens it",
+    "/operator/tariffs/drafts/{draft}": "follows a file; the test of tariffs opens it",
+    "/{account}/{mode}/live": "a stream",
+    "/{account}/{mode}/campaigns/{campaign}/live": "a stream",
+    "/{account}/{mode}/send/{draft}/speech.wav": "sound",
+    "/{account}/{mode}/recordings/{recording}/sound.wav": "sound",
+    "/{account}/{mode}/recordings/{recording}/waveform.svg": "a picture in other pages",
+    "/{account}/{mode}/campaigns/{campaign}/audio.wav": "sound",
+    "/{account}/{mode}/campaigns/{campaign}/calls.csv": "a file",
+    "/{account}/{mode}/campaigns/{campaign}/calls/{position}/recording.wav": "sound",
+    "/{account}/{mode}/ledger.csv": "a file",
+    "/{account}/{mode}/phones/{entry}/audio.wav": "sound",
 }
 
 #: Pictures of each page: a name, and what is different.

@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 
 from tests.parts import PATIENCE_S, Server
+from tests.wire.sound import tone, wav_file
 
 OPERATOR, MANAGER = "claire@mairie.example", "jean@mairie.example"
 PASSWORD = "correct horse battery"
@@ -37,6 +38,7 @@ class Stage:
     Args:
         finished: a campaign that is over.
         scheduled: one that has not begun.
+        recording, key, request: what the sandbox has, by the names that addresses have for it.
     """
 
     server: Server
@@ -44,8 +46,11 @@ class Stage:
     test_key: str
     operator_link: str
     manager_link: str
-    finished: str
-    scheduled: str
+    finished: str = ""
+    scheduled: str = ""
+    recording: str = ""
+    key: str = ""
+    request: str = ""
 
     @property
     def url(self) -> str:
@@ -76,7 +81,7 @@ def _set(server: Server) -> Stage:
     account = server.run("account", "create", "Mairie de Villefiction", "--credit", "250", "--json")
     operator = server.run("operator", "create", OPERATOR, "--json")
     manager = server.run("person", "add", MANAGER, account["account"], "--json")
-    bare = Stage(server, account["account"], account["test_key"], _path(operator), _path(manager), "", "")
+    bare = Stage(server, account["account"], account["test_key"], _path(operator), _path(manager))
     finished = bare.api("POST", "/v2/messages", json={"to": list(PHONES), "text": TEXT})["id"]
     at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     later = {"to": list(PHONES[:3]), "text": "Rappel : réunion de quartier demain.", "at": at}
@@ -85,7 +90,11 @@ def _set(server: Server) -> Stage:
     while bare.api("GET", f"/v2/messages/{finished}")["state"] != "finished":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    return replace(bare, finished=finished, scheduled=scheduled)
+    recording = bare.api("POST", "/v2/audio", files={"file": ("annonce.wav", wav_file(tone(3.0)), "audio/wav")})[
+        "token"
+    ]
+    (key, *_) = server.run("key", "list", f"{account['account']}", "--json")
+    return replace(bare, finished=finished, scheduled=scheduled, recording=recording, key=key["key"], request="1")
 
 
 def _path(invited: Any) -> str:

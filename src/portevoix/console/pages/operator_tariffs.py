@@ -41,7 +41,7 @@ async def _shown(visit: Visit) -> dict[str, object]:
 
 
 async def _show(visit: Visit) -> Answer:
-    name, prefix = visit.query.get("name", ""), visit.query.get("prefix", "").strip().removeprefix("+")
+    name, prefix = visit.query.get("name") or tariffs.DEFAULT, visit.query.get("prefix", "").strip().removeprefix("+")
     table = await tariffs.show_tariff(visit.house, name)
     found = [one for one in table.rates if one.prefix.startswith(prefix) or prefix.startswith(one.prefix)]
     shown = {
