@@ -259,3 +259,20 @@ async def test_what_is_kept_for_proof_can_be_heard(people: People, door: Client,
     assert f'src="{place}/recording.wav"' in (await people.viewer.get(place)).text
     heard = await people.viewer.get(f"{place}/recording.wav")
     assert heard.content == wav_16bit(TelephoneAudio(b"\x55" * 800))
+
+
+async def test_a_recordings_name_is_shown_as_it_was_written_wherever_it_stands(
+    people: People, door: Client, house: House
+) -> None:
+    name, escaped = "<script>alert(1)\"'", "&lt;script&gt;alert(1)&#34;&#39;"  # a name has no slash
+    recording = await keep(house, people.account.account, name, 48_000, mode=Mode.SANDBOX)
+    played = await send(door, recording.token, notify_url="https://hooks.example.test/?a=<script>alert(1)</script>")
+    waiting = await send(door, recording.token, over=False, at=LATER)
+    for path in (
+        *("", "/campaigns", f"/campaigns/{played}", f"/campaigns/{played}/calls/1"),
+        *(f"/campaigns/{waiting}/cancel", "/phones"),
+    ):
+        page = await people.manager.get(f"{people.place}{path}")
+        assert page.status_code == 200, path
+        assert "<script>alert" not in page.text, path
+        assert escaped in page.text, path
