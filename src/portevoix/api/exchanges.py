@@ -98,7 +98,7 @@ class Recorder:
     """The ``Recorder`` of the door.
 
     Args:
-        not_kept: is told how many were not kept, by reason: ``rate``, ``queue`` or ``database``.
+        not_kept: is told how many were not kept, by reason: ``rate``, ``queue``, ``database`` or ``defect``.
     """
 
     def __init__(self, clock: Clock, not_kept: Callable[[str, int], None]) -> None:
@@ -130,7 +130,7 @@ class Recorder:
             tally.skipped += 1
             self._lost["queue"] += 1
         else:
-            self._waiting.append(_recorded(scope, trace, now, int(duration_s * 1_000_000), tally.skipped))
+            self._waiting.append(_recorded(scope, trace, account_id, now, int(duration_s * 1_000_000), tally.skipped))
             tally.skipped = 0
             tally.count(now)
 
@@ -154,6 +154,9 @@ class Recorder:
             except DomainError as error:
                 self._lost["database"] += len(batch)
                 log.warning("exchanges_lost", exchanges=len(batch), error=error.message)
+            except Exception:  # whatever is wrong with some, others are to be kept
+                self._lost["defect"] += len(batch)
+                log.exception("exchanges_lost", exchanges=len(batch))
         lost, self._lost = self._lost, Counter()
         if self._over_rate:
             lost["rate"], self._over_rate = self._over_rate, 0
@@ -161,7 +164,7 @@ class Recorder:
             self._not_kept(reason, count)
 
 
-def _recorded(scope: Scope, trace: Trace, at: datetime, duration_us: int, skipped: int) -> _Recorded:
+def _recorded(scope: Scope, trace: Trace, account_id: int, at: datetime, duration_us: int, skipped: int) -> _Recorded:
     heard, answer = trace.heard, trace.answer
     content_type = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"), "")
     sent = (heard.start, heard.size, content_type) if isinstance(heard, _Heard) else (b"", 0, "")
@@ -169,7 +172,7 @@ def _recorded(scope: Scope, trace: Trace, at: datetime, duration_us: int, skippe
     if answer is not None:
         told = (answer.body[:MOST_BODY_BYTES], len(answer.body), answer.content_type.decode("latin-1"))
     place = scope["method"], scope["path"], scope["query_string"]
-    return _Recorded(trace.account_id or 0, at, *place, trace.status, duration_us, sent, told, skipped)
+    return _Recorded(account_id, at, *place, trace.status, duration_us, sent, told, skipped)
 
 
 def _read(batch: Sequence[_Recorded]) -> list[NewExchange]:
