@@ -90,11 +90,11 @@ def _set(server: Server) -> Stage:
     while bare.api("GET", f"/v2/messages/{finished}")["state"] != "finished":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    recording = bare.api("POST", "/v2/audio", files={"file": ("annonce.wav", wav_file(tone(3.0)), "audio/wav")})[
-        "token"
-    ]
-    (key, *_) = server.run("key", "list", f"{account['account']}", "--json")
-    return replace(bare, finished=finished, scheduled=scheduled, recording=recording, key=key["key"], request="1")
+    file = ("annonce.wav", wav_file(tone(3.0)), "audio/wav")
+    recording = bare.api("POST", "/v2/audio", files={"file": file})["token"]
+    keys = server.run("key", "list", account["account"], "--json")
+    key = next(one["key"] for one in keys if one["account"].endswith("/sandbox"))
+    return replace(bare, finished=finished, scheduled=scheduled, recording=recording, key=key, request="1")
 
 
 def _path(invited: Any) -> str:
