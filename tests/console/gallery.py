@@ -100,8 +100,8 @@ async def open_as(browser: Browser, staged: Stage, locale: str, **looks: object)
 
 def name_of(path: str) -> str:
     """Name a page's picture."""
-    kept = [part for part in path.split("/") if part and "{" not in part]
-    return "-".join(kept) or "home"
+    parts = [part for part in path.split("/") if part and part not in ("{account}", "{mode}")]
+    return "-".join("one" if part.startswith("{") else part for part in parts) or "home"
 
 
 async def take_pictures(folder: Path) -> None:
