@@ -15,7 +15,7 @@ from portevoix.console import words
 from portevoix.console.texts import texts_in
 from portevoix.domain.account import Access, Scope, State
 from portevoix.domain.campaign import Campaign
-from portevoix.domain.draft import KEPT_FOR, MOST_KEPT, PriceRisen
+from portevoix.domain.draft import KEPT_FOR, MOST_KEPT, DraftNotFound, PriceRisen
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.number import Number
 from portevoix.domain.person import Language
@@ -481,7 +481,21 @@ async def test_a_draft_is_its_persons_own_and_kept_for_a_day(people: People, hou
         await people.manager.get("/console/me")
     gone = await people.manager.get(path)
     assert (gone.status_code, "This message is not kept any more." in words_of(gone)) == (404, True)
-    await house.drafts.sweep()
+
+
+async def test_what_is_not_kept_any_more_is_swept_away(people: People, house: House, clock: ManualClock) -> None:
+    page = await review(people)
+    access = await access_of(people, house)
+    person = next(one for one in await house.people.list() if one.email.text == MANAGER)
+    draft = button(page)[0][-32:]
+    for lived, is_there in ((KEPT_FOR - timedelta(seconds=1), True), (KEPT_FOR, False)):
+        clock.advance(seconds=lived.total_seconds())
+        await house.drafts.sweep()
+        clock.advance(seconds=-lived.total_seconds())
+        if is_there:
+            await house.drafts.find(access.account_id, person.id, draft)
+    with pytest.raises(DraftNotFound):
+        await house.drafts.find(access.account_id, person.id, draft)
 
 
 async def test_another_accounts_recordings_and_drafts_are_not_sent(people: People, house: House) -> None:
