@@ -185,6 +185,14 @@ async def test_of_an_account_that_is_switched_off_its_own_people_change_nothing(
     assert (await people.manager.get(people.place)).status_code == 200
 
 
+async def test_nobody_is_led_to_a_page_that_is_closed_to_them(people: People) -> None:
+    pages = {visitor: await visitor.get(people.place) for visitor in (people.manager, people.viewer)}
+    for visitor, page in pages.items():
+        led = set(re.findall(rf'href="({people.place}/[a-z]+)"', page.text))
+        assert {path: (await visitor.get(path)).status_code for path in led} == dict.fromkeys(led, 200)
+    assert f'href="{people.place}/send"' in pages[people.manager].text
+
+
 async def test_what_is_done_is_noted_with_who_did_it_and_how_it_ended(people: People, house: House) -> None:
     await people.manager.post("/console/me/password", password="wrong", new_password="whatever it is")
     newest = (await house.deeds.newest(None, 1))[0]

@@ -17,7 +17,7 @@ HERE = "http://portevoix.test"
 _GUARD = re.compile(r'name="guard" value="([0-9a-f]{64})"')
 
 
-@dataclass
+@dataclass(eq=False)
 class Visitor:
     """One browser.
 

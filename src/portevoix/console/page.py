@@ -225,7 +225,7 @@ class Visit:
             "said": words.said(self.texts, self.query.get("said", "")),
             "wrong": None,
             "here": self.scope["path"],
-            "rooms": [(path, self.texts.say(name)) for path, name in _rooms(self.seen)],
+            "rooms": [(path, self.texts.say(name)) for path, name in self._rooms()],
         }
 
     @property
@@ -236,15 +236,15 @@ class Visit:
         is_local = host.rpartition(":")[0] in _LOCAL or host in _LOCAL
         return f"{self.scope.get('scheme', 'http') if is_local else 'https'}://{host}"
 
+    def _rooms(self) -> list[tuple[str, str]]:
+        """Tell what leads from each page of an account to the others, as far as the person may open them."""
+        if self.seen is None:
+            return []
+        closed = {"/phones": not self.seen.is_sandbox, "/send": self.person.role is Role.VIEWER}
+        return [room for room in ROOMS if not closed.get(room[0], False)]
+
     @property
     def address(self) -> str | None:
         """Where the request comes from."""
         address = trace_of(self.scope).address
         return None if address is None else str(address)
-
-
-def _rooms(seen: Seen | None) -> list[tuple[str, str]]:
-    """Tell what leads from each page of an account to the others."""
-    if seen is None:
-        return []
-    return [room for room in ROOMS if seen.is_sandbox or room[0] != "/phones"]
