@@ -98,7 +98,7 @@ def measure(run: Run) -> list[Figure]:
 
 def _fill(run: Run, node: Node, line: HTTPConnection) -> Place:
     run.tell(f"console: sending {CAMPAIGNS} messages to {RECIPIENTS:,} phones each")
-    to = [number.e164 for number in phones(RECIPIENTS)]
+    to = [number.with_zeros for number in phones(RECIPIENTS)]
     headers = {"authorization": f"Bearer {node.key}", "content-type": "application/json"}
 
     def ask(method: str, path: str, body: object = None) -> dict[str, object]:

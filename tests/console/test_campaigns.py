@@ -160,7 +160,16 @@ async def test_all_recipients_can_be_taken_along(
     assert file.headers["content-disposition"] == f'attachment; filename="{message}-calls.csv"'
     header, *rows = csv.reader(io.StringIO(file.text))
     assert header == ["Number", "Product", "State", "Outcome", "Seconds", "Cost", "Attempts", "Over"]
-    assert rows[0] == ["+33639980400", "mobile", "finished", "answered", "6", "0.006", "1", "2026-01-13 12:35:10"]
+    assert rows[0] == [
+        "+33639980400",
+        "voice SMS to a mobile",
+        "finished",
+        "answered",
+        "6",
+        "0.006",
+        "1",
+        "2026-01-13 12:35:10",
+    ]
     assert [row[0] for row in rows] == ["+33639980400", "+33639980411", "+33639980401"]
     file = await people.viewer.get(f"{people.place}/campaigns/{message}/calls.csv?outcome=busy")
     assert [row[0] for row in csv.reader(io.StringIO(file.text))][1:] == ["+33639980411"]

@@ -382,7 +382,7 @@ async def test_a_file_that_nobody_imports_is_forgotten(
 
 async def test_a_tariffs_rates_are_shown_by_prefix(people: People) -> None:
     page = await people.operator.get("/console/operator/tariffs/rates?name=default&prefix=336")
-    assert "voice SMS to mobiles 33 €0.06" in words_of(page)
+    assert "voice SMS to a mobile 33 €0.06" in words_of(page)
     assert "590" not in words_of(page)
     assert (await people.operator.get("/console/operator/tariffs/rates?name=no+such")).status_code == 404
 

@@ -403,7 +403,7 @@ async def test_what_the_credit_does_not_cover_is_told_before_the_button_and_afte
     access = await access_of(people, house)
     await house.ledger.debit(access.account_id, EUROS, "all-of-it", "test")
     late = await press(people, page)
-    assert (late.status_code, "The credit does not cover the most that this can cost." in words_of(late)) == (422, True)
+    assert (late.status_code, "There is not that much credit." in words_of(late)) == (422, True)
     assert TYPED["text"] in words_of(late)
     again = await people.manager.get(button(page)[0])
     assert "The credit does not cover it: €0.00 are available" in words_of(again)
@@ -462,7 +462,7 @@ async def test_a_disabled_account_sends_and_hears_nothing(people: People, house:
         await people.manager.post(f"{people.place}/send/hear", **TYPED),
         await people.manager.post(f"{people.place}/recordings", files={"file": ("a.wav", b"x", "audio/wav")}),
     ):
-        assert (answer.status_code, "The account is disabled." in words_of(answer)) == (422, True)
+        assert (answer.status_code, "This account is switched off." in words_of(answer)) == (403, True)
     assert await sent(people, house) == []
 
 

@@ -197,7 +197,7 @@ REFUSALS = {
     "account_opened": N_(
         "This form was sent twice: its account is open, and its keys were shown. If nobody has kept them, make others."
     ),
-    "insufficient_credit": N_("There is not that much credit."),
+    "insufficient_credit": N_("There is not that much credit. Nothing was changed."),
     "idempotency_conflict": N_(
         "This form was sent before with something else. Look at the ledger, then send it again."
     ),
@@ -222,11 +222,9 @@ REFUSALS |= {
     "sender_invalid": N_("This is no number that can be called back."),
     "sender_not_authorized": N_("This number was not verified for the account. The operator does that."),
     "notify_url_invalid": N_("This is no address that can be notified: http:// or https://, and a host."),
-    "email_invalid": N_("This is no e-mail address."),
     "email_for_deposits": N_("An e-mail is written at the end of a voicemail deposit alone."),
     "retries_invalid": N_("Up to 5 new attempts, 1 to 1,440 minutes apart."),
     "scheduled_date_invalid": N_("This date has passed, is more than a year ahead, or does not exist."),
-    "insufficient_credit": N_("The credit does not cover the most that this can cost. Nothing was sent."),
     "no_route": N_("No route leads to these numbers. Nothing was sent."),
     "no_deposit_route": N_("No route takes voicemail deposits for these numbers. Nothing was sent."),
     "daily_cap_reached": N_("The allowance of the day does not cover this. Nothing was sent."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portevoix.bootstrap import asterisk, trunks
+from portevoix.bootstrap import asterisk, sip
 from portevoix.domain.errors import InvalidValue
 from portevoix.settings import Settings
 
@@ -21,20 +21,20 @@ AMD = {
 
 async def test_both_engines_judge_answers_by_what_is_set() -> None:
     settings = Settings.read({}, **AMD, sip_address="127.0.0.1:5060", asterisk_sounds="/sounds")
-    for terms in (await trunks.terms_of(settings, []), asterisk.terms_of(settings)):
+    for terms in (await sip.terms_of(settings, []), asterisk.terms_of(settings)):
         assert {name: getattr(terms.amd, name.removeprefix("amd_")) for name in AMD} == AMD
 
 
 async def test_both_engines_let_a_phone_ring_for_as_long_as_is_set() -> None:
     settings = Settings.read({}, ring_timeout_s=20, sip_address="127.0.0.1:5060", asterisk_sounds="/sounds")
-    assert (await trunks.terms_of(settings, [])).ring_timeout_s == 20
+    assert (await sip.terms_of(settings, [])).ring_timeout_s == 20
     assert asterisk.terms_of(settings).ring_timeout_s == 20
 
 
 async def test_calls_are_recorded_where_the_operator_says_so_alone() -> None:
     given = {"sip_address": "127.0.0.1:5060"}
-    assert (await trunks.terms_of(Settings.read({}, **given), [])).record_s == 0
-    assert (await trunks.terms_of(Settings.read({}, **given, record_calls_s=10), [])).record_s == 10
+    assert (await sip.terms_of(Settings.read({}, **given), [])).record_s == 0
+    assert (await sip.terms_of(Settings.read({}, **given, record_calls_s=10), [])).record_s == 10
 
 
 @pytest.mark.parametrize(("name", "value"), [("record_calls_s", 31), ("record_keep_days", 0)])
