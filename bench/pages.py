@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from bench.figure import Figure, Goal, Run, beside, interleave
 from bench.phones import phones
-from bench.server import SCRIPT, Node, Server
+from bench.server import LIMIT_OUT_OF_REACH, SCRIPT, Node, Server
 
 CAMPAIGNS, RECIPIENTS = 100, 1_000
 CREDIT_EUROS = 10**6
@@ -33,6 +33,7 @@ MOST_MS, MOST_BYTES = 200, 100_000
 #: As fast as a process can: phones that take no time, and no pace.
 AT_ONCE = {
     "PORTEVOIX_SIMULATOR_SPEED": "max",
+    "PORTEVOIX_LIMIT_V2": LIMIT_OUT_OF_REACH,
     **{f"PORTEVOIX_{name}": "5000" for name in ("CALLS_AT_ONCE", "ACCOUNT_CALLS_AT_ONCE")},
     **{f"PORTEVOIX_{name}": "100000" for name in ("CALLS_PER_SECOND", "ACCOUNT_CALLS_PER_SECOND")},
 }
