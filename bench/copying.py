@@ -67,7 +67,7 @@ class Copies:
         if column in _NUMBERS:
             return f"{column} + {self._made * _STRIDE}"
         if column in _TEXTS:
-            return f"overlay({column} placing '{self._made:08}' from 6)"
+            return f"overlay({column} placing '{self._made:08}' from 1)"
         return column
 
 
