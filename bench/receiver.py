@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from typing import cast
 
 import uvloop
 
@@ -47,8 +48,7 @@ class _Exchange(asyncio.Protocol):
     """One connection: a request is answered when all of it is there."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport), "it is one of TCP"
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is one without saying so
         self._came = b""
 
     def data_received(self, data: bytes) -> None:

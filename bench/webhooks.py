@@ -16,6 +16,7 @@ from bench.phones import phones
 from bench.receiver import receiving
 from bench.reserving import PEPPER
 from bench.sandboxed import event_loop
+from bench.senders import opened_senders
 from portevoix import bootstrap
 from portevoix.bootstrap.sending import COURIER_CONNECTIONS
 from portevoix.domain.account import parse_networks
@@ -25,7 +26,6 @@ from portevoix.domain.telling import message_id
 from portevoix.domain.webhook import VoiceNotice
 from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import House
-from portevoix.service.accounts import open_account
 from portevoix.store.database import Database
 from portevoix.store.jobs import QUEUE, open_jobs
 from portevoix.worker.courier import Courier
@@ -36,6 +36,8 @@ WARM_UP = 20
 AT_ONCE = 10
 LOOK_AGAIN_S = 0.02
 PATIENCE_S = 120
+
+NEWEST = b"SELECT account_id, id FROM campaign ORDER BY id DESC LIMIT 1"
 
 #: Those that are still to be delivered, and those that were tried in vain.
 STANDING = b"SELECT count(*), count(*) FILTER (WHERE attempts > 0) FROM webhook WHERE state <> 'delivered'"
@@ -59,7 +61,7 @@ def measure(run: Run, url: str) -> list[Figure]:
 async def _delivered_per_second(url: str, receiver: str) -> float:
     """Let a courier deliver what is there already but for a few, which show that it is at work."""
     async with _courier(url) as (house, database):
-        tell = partial(_tell, house, await _account(house), receiver)
+        tell = partial(_tell, house, await _message(url, database), receiver)
         await tell(WARM_UP)
         await _delivered(database)
         await tell(WEBHOOKS)
@@ -84,15 +86,19 @@ async def _courier(url: str) -> AsyncIterator[tuple[House, Database]]:
                 await task
 
 
-async def _account(house: House) -> int:
-    await open_account(house, "Bench")
-    return (await house.accounts.list())[-1].id
+async def _message(url: str, database: Database) -> tuple[int, int]:
+    """Send a message that webhooks can tell of; returns the numbers of its account and its campaign."""
+    async with opened_senders(url, 1) as senders:
+        await senders.send(1)
+    async with database.connection() as connection:
+        (newest,) = await (await connection.execute(NEWEST)).fetchall()
+    return newest[0], newest[1]
 
 
-async def _tell(house: House, account: int, receiver: str, count: int) -> None:
+async def _tell(house: House, message: tuple[int, int], receiver: str, count: int) -> None:
     """Have webhooks be delivered, each of a call of its own."""
     webhooks = [
-        NewWebhook(message_id(house.entropy), account, number, number, "POST", receiver, body)
+        NewWebhook(message_id(house.entropy), *message, number, "POST", receiver, body)
         for number, body in enumerate(_bodies(count), start=1)
     ]
     await house.notices.tell([], webhooks, [])

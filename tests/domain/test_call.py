@@ -196,3 +196,12 @@ def test_a_call_is_told_to_end_when_it_was_to_be_hung_up_and_not_when_its_bye_le
     assert late.cut(4) == late
     unanswered = Report(Outcome.NO_ANSWER, NOW)
     assert unanswered.cut(3) == unanswered
+
+
+def test_a_call_that_was_answered_is_tried_on_no_other_route_whether_it_was_seen_to_ring_or_not() -> None:
+    assert after(Report(Outcome.CONGESTION, NOW, answered_at=NOW), Retries(), 0, 1).event is CallEvent.FAIL
+
+
+def test_a_call_whose_end_nobody_knows_lasted_for_no_time_that_anybody_knows() -> None:
+    found_later = Report(Outcome.LOST, NOW + timedelta(hours=3), answered_at=NOW)
+    assert found_later.duration_s == 0

@@ -109,6 +109,11 @@ def test_the_operator_may_charge_a_call_that_rang(rang: bool, cost: int) -> None
     assert cost_of(unanswered, WITH_MINIMUM, Billing(unanswered=True)) == cost
 
 
+@pytest.mark.parametrize("outcome", [Outcome.INVALID_NUMBER, Outcome.CONGESTION, Outcome.UNREACHABLE])
+def test_what_a_network_plays_before_it_refuses_rings_nobody_and_costs_nothing(outcome: Outcome) -> None:
+    assert cost_of(filed(outcome, rang=True), WITH_MINIMUM, Billing(unanswered=True)) == 0
+
+
 @pytest.mark.parametrize(("uncertain", "cost"), [(False, 0), (True, 60_000)])
 def test_a_call_whose_end_is_not_known_is_charged_by_policy(uncertain: bool, cost: int) -> None:
     assert cost_of(filed(Outcome.LOST), RATE, Billing(uncertain=uncertain)) == cost

@@ -201,8 +201,11 @@ class Report:
 
     @property
     def duration_s(self) -> int:
-        """Whole seconds that the call lasted from its answer on, a part of a second counted as one."""
-        if self.answered_at is None:
+        """Whole seconds that the call lasted from its answer on, a part of a second counted as one.
+
+        0 for one whose end nobody knows: it is filed when it is missed, hours later perhaps.
+        """
+        if self.answered_at is None or self.outcome is Outcome.LOST:
             return 0
         return max(-((self.answered_at - self.ended_at) // timedelta(seconds=1)), 0)
 
@@ -257,7 +260,8 @@ def after(report: Report, retries: Retries, retried: int, routes_left: int) -> N
         return Next(CallEvent.LOSE)
     if meaning.delivered:
         return Next(CallEvent.SUCCEED)
-    if meaning.rerouted and report.ringing_at is None and routes_left > 0:  # else the phone would ring twice
+    has_rung = report.ringing_at is not None or report.answered_at is not None
+    if meaning.rerouted and not has_rung and routes_left > 0:  # else the phone would ring twice
         return Next(CallEvent.REROUTE, report.ended_at)
     if meaning.retried and retried < retries.most:
         return Next(CallEvent.RETRY, report.ended_at + timedelta(seconds=retries.spacing_s))

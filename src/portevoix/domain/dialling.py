@@ -226,6 +226,10 @@ def conclude(filed: Filed, rate: Rate, billing: Billing, routes: int) -> Conclus
     return Conclusion(filed, state, cost_of(filed, rate, billing), None, filed.route, filed.retried)
 
 
+#: How a call ends that rang, and that nobody took; a network that plays something before it refuses rings nobody.
+RUNG_OUT = frozenset({Outcome.NO_ANSWER, Outcome.BUSY, Outcome.DECLINED})
+
+
 def cost_of(filed: Filed, rate: Rate, billing: Billing) -> int:
     """Tell what a call costs at its end: never more than was set aside for it."""
     outcome = filed.report.outcome
@@ -233,7 +237,8 @@ def cost_of(filed: Filed, rate: Rate, billing: Billing) -> int:
         return filed.reserved_micros if billing.uncertain else 0
     if MEANINGS[outcome].delivered:
         return min(cost_micros(rate, filed.report.duration_s), filed.reserved_micros)
-    if billing.unanswered and rate.product.is_timed and filed.report.ringing_at is not None:
+    has_rung_out = filed.report.ringing_at is not None and outcome in RUNG_OUT
+    if billing.unanswered and rate.product.is_timed and has_rung_out:
         return min(cost_micros(rate, 0), filed.reserved_micros)
     return 0
 

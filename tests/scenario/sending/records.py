@@ -186,6 +186,7 @@ class Call:
         if outcome in DELIVERED:
             assert answered_at is not None
             return min(self.price.of(math.ceil((ended_at - answered_at).total_seconds()), kind), self.most)
-        if billing.unanswered and ringing_at is not None and kind is Kind.VOICE:
+        has_rung_out = ringing_at is not None and outcome in {Outcome.NO_ANSWER, Outcome.BUSY, Outcome.DECLINED}
+        if billing.unanswered and has_rung_out and kind is Kind.VOICE:
             return min(self.price.of(0, kind), self.most)
         return 0
