@@ -203,3 +203,12 @@ async def test_whoever_cannot_stay_signed_in_is_told_why(
 ) -> None:
     page = await http.get("/console/sign-in", headers={"accept-language": "en", **headers})
     assert ("came without encryption" in words_of(page)) is is_warned
+
+
+async def test_a_form_that_names_a_charset_is_none(http: httpx2.AsyncClient) -> None:
+    """A body is never decoded by a codec of its sender's choice (RFC 7578, 4.8): some take minutes for a megabyte."""
+    email = b'--mark\r\ncontent-disposition: form-data; name="email-"\r\n\r\nbcher-kva\r\n--mark--\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=mark; charset=punycode", "sec-fetch-site": "same-origin"}
+    answer = await http.post("/console/sign-in", content=email, headers=headers)
+    assert (answer.status_code, "b\u00fccher" in answer.text) == (422, False)
+    assert "form" in answer.text
