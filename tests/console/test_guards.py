@@ -160,6 +160,27 @@ async def test_a_form_from_elsewhere_changes_nothing(
         assert "the form came from elsewhere" in words_of(answer)
 
 
+async def test_a_form_without_files_is_not_read_beyond_what_is_read_in_one_go(people: People, url: str) -> None:
+    numbers = "0639980000\n" * 30_000
+    plain = await people.manager.post(f"{people.place}/send", numbers=numbers)
+    assert (plain.status_code, "a file or a text is too large" in words_of(plain), drafts(url)) == (413, True, 0)
+    in_parts = await people.manager.post(f"{people.place}/send", files={"list": ("", b"")}, numbers=numbers)
+    assert (in_parts.status_code, drafts(url)) == (422, 1), "kept, though its text is missing"
+
+
+async def test_a_field_of_any_length_is_not_kept(people: People, url: str) -> None:
+    for files in (None, {"list": ("", b"")}):
+        answer = await people.manager.post(f"{people.place}/send", files=files, at="9" * 40_000, numbers="0639980000")
+        assert (answer.status_code, drafts(url)) == (413, 0)
+
+
+def drafts(url: str) -> int:
+    """Count the messages that are being written."""
+    with psycopg.connect(url) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM draft").fetchone() or (0,)
+    return int(count)
+
+
 async def test_every_page_says_what_a_browser_may_do_with_it(people: People) -> None:
     for path in ("/console/sign-in", people.place, "/console/nothing", "/console/me"):
         answer = await people.manager.get(path)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -15,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from portevoix.console import cookies, rendering, words
 from portevoix.console.page import Needs, Page, Reply, Seen, Visit, header
 from portevoix.console.texts import chosen, texts_in
+from portevoix.console.typed import read_typed
 from portevoix.domain import account
 from portevoix.domain.errors import (
     AccountBlocked,
@@ -33,12 +33,9 @@ from portevoix.ports import House, Limits
 from portevoix.service.people import find_session, form_guard
 from portevoix.web.address import limited_as
 from portevoix.web.answer import Answer, Stream
-from portevoix.web.body import BodyTooLarge, Incoming, read_body
-from portevoix.web.forms import is_form, read_form
+from portevoix.web.body import BodyTooLarge, Incoming
 from portevoix.web.ranges import RangeOutside
 from portevoix.web.trace import trace_of
-
-MOST_FIELDS = 40
 
 log = structlog.get_logger("portevoix.console")
 
@@ -89,7 +86,7 @@ class Door:
         try:
             visit = await self._known(visit)
             await self._count(visit)
-            async with _form(scope, incoming, self.page, self.house) as form:
+            async with read_typed(scope, incoming, self.page, self.house) as form:
                 visit = _with(visit, form=form)
                 reply = await self._answer(visit)
         except SignedOut:
@@ -237,22 +234,3 @@ def _is_from_here(scope: Scope) -> bool:
         return site == "same-origin"
     origin = header(scope, b"origin")
     return bool(origin) and origin.partition("://")[2] == header(scope, b"host")
-
-
-@asynccontextmanager
-async def _form(scope: Scope, receive: Receive, page: Page, house: House) -> AsyncIterator[FormData]:
-    """Read a form, of either kind. Raises BodyTooLarge, BodyTooSlow, InvalidValue."""
-    most_bytes = page.takes_bytes(house)
-    if scope["method"] != "POST":
-        yield FormData()
-    elif is_form(scope):
-        too_large = BodyTooLarge(f"a form of more than {most_bytes:,} bytes")
-        bounds = page.most_files, MOST_FIELDS, most_bytes
-        async with read_form(scope, receive, most_bytes, too_large, *bounds) as form:
-            yield form
-    else:
-        body = await read_body(receive, most_bytes)
-        try:
-            yield FormData([*parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)])
-        except ValueError:
-            raise InvalidValue("the form has too many fields, or is not in UTF-8") from None
