@@ -95,6 +95,28 @@ async def test_too_many_sign_ins_from_one_address_are_refused_even_with_the_righ
     assert (refused.status_code, visitor.token) == (429, "")
 
 
+async def test_guesses_at_one_persons_password_are_bounded_from_wherever_they_come(
+    people: People,
+) -> None:
+    answers = []
+    for place in range(31):
+        app = people.manager.http._transport.app  # type: ignore[attr-defined]
+        transport = httpx2.ASGITransport(app=app, client=(f"2001:db8:{place}::1", 50000))
+        async with httpx2.AsyncClient(transport=transport, base_url=HERE) as http:
+            visitor = Visitor(http)
+            answers.append((await visitor.sign_in(MANAGER.upper() if place % 2 else MANAGER, "wrong")).status_code)
+    assert answers == [*[422] * 30, 429]
+
+
+async def test_guesses_at_a_code_are_bounded_with_a_session_too(people: People, clock: ManualClock) -> None:
+    answers = [(await people.manager.post("/console/me/codes", code=f"{guess:06d}")) for guess in range(31)]
+    assert [answer.status_code for answer in answers] == [*[422] * 30, 429]
+    assert (await people.manager.post("/console/me/password", password=PASSWORD)).status_code == 429
+    assert (await people.viewer.post("/console/me/codes", code="000000")).status_code == 422, "another person's"
+    clock.advance(seconds=120)
+    assert (await people.manager.post("/console/me/codes", code="000000")).status_code == 422
+
+
 async def test_a_cookie_is_only_ours_and_the_one_before_the_sign_in_is_never_taken(people: People) -> None:
     visitor = Visitor(people.manager.http, token="chosen by somebody else")
     answer = await visitor.sign_in(MANAGER)

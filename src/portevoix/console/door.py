@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import parse_qsl
 
 import structlog
@@ -41,6 +42,10 @@ log = structlog.get_logger("portevoix.console")
 
 #: Forms that somebody who is not signed in may send, from one address: sign-ins above all.
 STRANGERS = Limit(10, 60)
+
+#: Passwords and one-time codes that may be tried for one person, from wherever: a code has a million values.
+GUESSES = Limit(30, 3600)
+GUESSED = frozenset({"sign-in", "change-password", "change-codes"})
 
 GUARD = "guard"
 """The field by which a form shows that it is ours."""
@@ -153,6 +158,7 @@ class Door:
         if self.page.method != "POST":
             return await self.page.run(visit)
         await self._check_form(visit)
+        await self._count_guess(visit)
         deed = await self.house.deeds.begin(
             visit.session.person.email.text if visit.session else visit.field("email")[:254],
             visit.session.person.id if visit.session else None,
@@ -184,6 +190,15 @@ class Door:
             form_guard(self.house, visit.session).encode(), visit.field(GUARD).encode()
         ):
             raise FormExpired("the form is of another session")
+
+    async def _count_guess(self, visit: Visit) -> None:
+        """Count a password or a code that is tried for somebody. Raises RateLimited."""
+        if self.page.does not in GUESSED:
+            return
+        typed = visit.field("email") if self.page.does == "sign-in" else visit.person.email.text
+        whose = sha256(typed.strip().lower().encode()).hexdigest()
+        if not (await self.limits.count(f"console:guess:{whose}", GUESSES)).admitted:
+            raise RateLimited("too many attempts")
 
 
 def _done_to(visit: Visit) -> AccountRef | None:
