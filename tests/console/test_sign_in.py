@@ -7,12 +7,14 @@ import pyotp
 import pytest
 
 from portevoix.console.cookies import NAME
+from portevoix.domain.ids import Mode
 from portevoix.domain.person import SESSION_IDLE, SESSION_LIFE, TOKEN_GRACE, TOKEN_LIFE, Role
 from portevoix.ports import House
 from portevoix.service.people import add_person, invite
 from tests.console.conftest import MANAGER, OPERATOR, People
 from tests.console.visitor import HERE, PASSWORD, Visitor, words_of
 from tests.parts import ManualClock
+from tests.wire.sound import keep
 
 
 @pytest.fixture
@@ -140,6 +142,25 @@ async def test_a_session_gets_new_tokens_and_the_old_one_is_good_for_a_moment(
     clock.advance(seconds=TOKEN_GRACE.total_seconds())
     assert (await late.get("/console/me")).status_code == 303
     assert (await visitor.get("/console/me")).status_code == 200
+
+
+@pytest.mark.parametrize("closed", ["/console/operator", "/console/acct_000000000000/live", "/console/nothing"])
+async def test_a_new_token_comes_with_a_refusal_too(people: People, clock: ManualClock, closed: str) -> None:
+    clock.advance(seconds=TOKEN_LIFE.total_seconds())
+    assert (await people.manager.get(closed)).status_code == 404
+    clock.advance(seconds=TOKEN_GRACE.total_seconds())
+    assert (await people.manager.get("/console/me")).status_code == 200
+
+
+async def test_a_new_token_comes_with_a_part_that_is_not_there(
+    people: People, clock: ManualClock, house: House
+) -> None:
+    token = (await keep(house, people.account.account, "annonce", mode=Mode.SANDBOX)).token
+    clock.advance(seconds=TOKEN_LIFE.total_seconds())
+    people.manager.headers["range"] = "bytes=999999-"
+    assert (await people.manager.get(f"{people.place}/recordings/{token}/sound.wav")).status_code == 416
+    clock.advance(seconds=TOKEN_GRACE.total_seconds())
+    assert (await people.manager.get("/console/me")).status_code == 200
 
 
 async def test_an_idle_session_ends_and_an_old_one_too(people: People, clock: ManualClock) -> None:

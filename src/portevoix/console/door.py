@@ -90,6 +90,7 @@ class Door:
         visit, incoming = self._stranger(scope), Incoming(receive)
         try:
             visit = await self._known(visit)
+            visit = await self._placed(visit)
             await self._count(visit)
             async with read_typed(scope, incoming, self.page, self.house) as form:
                 visit = _with(visit, form=form)
@@ -97,7 +98,7 @@ class Door:
         except SignedOut:
             reply = _to_sign_in(visit)
         except RangeOutside as error:
-            reply = Answer(416, b"", rendering.HTML, error.headers)
+            reply = Answer(416, b"", rendering.HTML, (*error.headers, *visit.headers))
         except DomainError as error:
             reply = refused(visit, error)
             if self.page.method == "POST":
@@ -113,16 +114,25 @@ class Door:
         return Visit(scope, self.house, texts, scope.get("path_params", {}), query, FormData(), None, None)
 
     async def _known(self, visit: Visit) -> Visit:
-        """Find out who it is, and which account the page is of. Raises SignedOut, NotFound, RoleRefused."""
-        needs = self.page.needs
+        """Find out who it is; a token that is replaced goes with whatever the answer is. Raises SignedOut."""
         try:
             session, fresh = await find_session(self.house, cookies.token_of(visit.scope))
         except SignedOut:
-            if needs is Needs.NOBODY:
+            if self.page.needs is Needs.NOBODY:
                 return visit
             raise
         texts = texts_in(chosen(session.person.language, header(visit.scope, b"accept-language")))
-        visit = _with(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
+        return _with(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
+
+    async def _placed(self, visit: Visit) -> Visit:
+        """Find which account the page is of, and whether whoever asks may open it.
+
+        Raises:
+            NotFound, RoleRefused, AccountDisabled, AccountBlocked.
+        """
+        needs, session = self.page.needs, visit.session
+        if session is None:
+            return visit
         if needs is Needs.OPERATOR and session.person.role is not Role.OPERATOR:
             raise NotFound("there is nothing at this address")
         if self.page.is_of_account:
