@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from portevoix.console import cookies, rendering, words
@@ -89,6 +90,7 @@ class Door:
         trace_of(scope).route = rendering.PREFIX + self.page.path
         visit, incoming = self._stranger(scope), Incoming(receive)
         try:
+            _check_address(visit)
             visit = await self._known(visit)
             visit = await self._placed(visit)
             await self._count(visit)
@@ -103,6 +105,8 @@ class Door:
             reply = refused(visit, error)
             if self.page.method == "POST":
                 await incoming.discard()
+        except ClientDisconnect:
+            raise  # nobody is left to answer
         except Exception:
             log.exception("page_failed", route=trace_of(scope).route)
             reply = refused(visit, Defect("something went wrong on our side"))
@@ -209,6 +213,12 @@ class Door:
         whose = sha256(typed.strip().lower().encode()).hexdigest()
         if not (await self.limits.count(f"console:guess:{whose}", GUESSES)).admitted:
             raise RateLimited("too many attempts")
+
+
+def _check_address(visit: Visit) -> None:
+    """See that an address has no NUL, which PostgreSQL keeps in no text. Raises NotFound."""
+    if any("\0" in part for part in (visit.scope["path"], *visit.query, *visit.query.values())):
+        raise NotFound("there is nothing at this address")
 
 
 def _done_to(visit: Visit) -> AccountRef | None:
