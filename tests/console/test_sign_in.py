@@ -80,6 +80,19 @@ async def test_signing_in_leads_to_where_one_wanted_to_go_and_nowhere_else(peopl
         assert answer.headers["location"] == led
 
 
+async def test_an_address_leads_back_as_it_was_written(http: httpx2.AsyncClient) -> None:
+    for path in ("/console/a%0D%0Ab/live", "/console/a%26said%3Dsaved/live", "/console/%C3%A9/live"):
+        answer = await http.get(path)
+        assert answer.headers["location"] == f"/console/sign-in?next={path}"
+
+
+async def test_the_cookies_of_others_are_not_in_the_way(people: People) -> None:
+    for others in ('prefs={"a":1}; ', "a[]=b; =c; d; ", "\u00e9=1; "):
+        cookies = f"{others}{NAME}={people.manager.token}; e=f".encode("latin-1")
+        answer = await people.manager.http.get("/console/me", headers=[(b"cookie", cookies)])
+        assert answer.status_code == 200, others
+
+
 async def test_a_sign_in_from_elsewhere_is_none(people: People) -> None:
     http = people.manager.http
     fields = {"email": MANAGER, "password": PASSWORD}

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import structlog
 from starlette.datastructures import FormData
@@ -259,7 +259,8 @@ def _to_sign_in(visit: Visit) -> Answer:
     """Lead to the sign-in, and back from there to a page that was only to be read."""
     if visit.scope["method"] == "POST":
         return visit.go("/sign-in")
-    return visit.go(f"/sign-in?next={visit.scope['path']}" if visit.scope["path"] != rendering.PREFIX else "/sign-in")
+    path = visit.scope["path"]
+    return visit.go(f"/sign-in?next={quote(path)}" if path != rendering.PREFIX else "/sign-in")
 
 
 def _is_from_here(scope: Scope) -> bool:

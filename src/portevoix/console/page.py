@@ -177,7 +177,7 @@ class Visit:
         return self.account.access
 
     def field(self, name: str) -> str:
-        """Read a field of the form, without what nobody typed (NUL: PostgreSQL keeps none); empty where there is none."""
+        """Read a field of the form, without what nobody typed (NUL); empty where there is none."""
         value = self.form.get(name, "")
         return value.replace("\0", "") if isinstance(value, str) else ""
 
