@@ -45,7 +45,7 @@ async def read_typed(scope: Scope, receive: Receive, page: Page, house: House) -
             fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError:
             raise InvalidValue("the form has too many fields, or is not in UTF-8") from None
-        yield _bounded(FormData(fields))
+        yield _bounded(FormData([*fields]))
 
 
 def _bounded(form: FormData) -> FormData:
