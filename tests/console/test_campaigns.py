@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -12,12 +13,14 @@ import pytest
 
 from portevoix.audio.wav import wav_16bit
 from portevoix.console.pages import calls, campaigns
+from portevoix.domain.account import Scope
 from portevoix.domain.audio import TelephoneAudio
-from portevoix.domain.ids import Mode
+from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import House
 from portevoix.service import sent
 from tests.console.conftest import People
 from tests.console.visitor import words_of
+from tests.parts import PATIENCE_S
 from tests.wire.modern import LATER, Client
 from tests.wire.sound import keep
 
@@ -148,6 +151,18 @@ async def test_recipients_are_filtered_and_come_a_page_at_a_time(
         assert numbers(await people.viewer.get(f"{place}?number={typed.replace('+', '%2B')}")) == ["+33639980413"]
     nobody = await people.viewer.get(f"{place}?number=nobody")
     assert (numbers(nobody), "No recipient is like that." in words_of(nobody)) == ([], True)
+
+
+async def test_a_number_without_digits_is_not_looked_for_call_by_call(
+    people: People, door: Client, token: str, house: House, url: str
+) -> None:
+    message = await send(door, token)
+    access = await house.accounts.access(AccountRef(people.account.account, Mode.SANDBOX), frozenset(Scope))
+    which = calls.parse_filter({"number": "nobody"})
+    with psycopg.connect(url) as connection:
+        connection.execute("LOCK TABLE call IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await house.campaigns.calls(access.account_id, message, 0, 9, which) == []
 
 
 async def test_all_recipients_can_be_taken_along(

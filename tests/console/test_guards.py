@@ -23,6 +23,7 @@ from tests.console.visitor import Visitor, words_of
 from tests.wire.modern import Client
 from tests.wire.sound import keep
 
+NEW = "acct_0123456789ab"
 PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
 OF_ACCOUNTS = [page for page in PAGES if page.is_of_account]
@@ -158,6 +159,60 @@ async def test_a_form_from_elsewhere_changes_nothing(
         answer = await visitor.http.post(path, data=data, headers={**visitor._headers(), **headers})
         assert (name(page), answer.status_code) == (name(page), 403)
         assert "the form came from elsewhere" in words_of(answer)
+
+
+async def test_a_form_without_files_is_not_read_beyond_what_is_read_in_one_go(people: People, url: str) -> None:
+    numbers = "0639980000\n" * 30_000
+    plain = await people.manager.post(f"{people.place}/send", numbers=numbers)
+    assert (plain.status_code, "a file or a text is too large" in words_of(plain), drafts(url)) == (413, True, 0)
+    in_parts = await people.manager.post(f"{people.place}/send", files={"list": ("", b"")}, numbers=numbers)
+    assert (in_parts.status_code, drafts(url)) == (422, 1), "kept, though its text is missing"
+
+
+async def test_a_field_of_any_length_is_not_kept(people: People, url: str) -> None:
+    for files in (None, {"list": ("", b"")}):
+        answer = await people.manager.post(f"{people.place}/send", files=files, at="9" * 40_000, numbers="0639980000")
+        assert (answer.status_code, drafts(url)) == (413, 0)
+
+
+def drafts(url: str) -> int:
+    """Count the messages that are being written."""
+    with psycopg.connect(url) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM draft").fetchone() or (0,)
+    return int(count)
+
+
+async def test_what_the_database_cannot_keep_is_no_defect(people: People) -> None:
+    for path in (f"{people.place}/campaigns/%00", f"{people.place}/campaigns?number=%00", "/console/%00", "/%00"):
+        assert (await people.manager.get(path)).status_code == 404, path
+    assert (await people.operator.get("/console/operator?q=a%00b")).status_code == 404
+    strange = await people.operator.post("/console/sign-in", email="a\0@example.org", password="\0", code="\0")
+    assert strange.status_code == 422
+    answer = await people.operator.post(f"/console/operator/open/{NEW}", name="Ly\0c\u00e9e", credit="1", sandbox="1")
+    assert (answer.status_code, "Lyc\u00e9e" in words_of(answer)) == (200, True)
+
+
+async def test_whoever_leaves_in_the_middle_of_a_form_is_no_defect(people: People) -> None:
+    sent: list[object] = []
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, object]:
+        return next(messages)
+
+    for kind, body in (("application/x-www-form-urlencoded", b"a=b"), ("multipart/form-data; boundary=a", b"--a\r\n")):
+        messages = iter([{"type": "http.request", "body": body, "more_body": True}, {"type": "http.disconnect"}])
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/console/sign-in",
+            "query_string": b"",
+            "headers": [(b"content-type", kind.encode()), (b"sec-fetch-site", b"same-origin")],
+            "client": ("127.0.0.1", 50000),
+        }
+        await people.manager.http._transport.app(scope, receive, send)  # type: ignore[attr-defined]
+    assert sent == []
 
 
 async def test_every_page_says_what_a_browser_may_do_with_it(people: People) -> None:

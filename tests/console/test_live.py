@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
@@ -152,6 +152,23 @@ async def test_a_token_that_is_replaced_comes_with_the_stream(
     clock.advance(seconds=TOKEN_LIFE.total_seconds())
     async with follow(people.viewer, f"{people.place}/campaigns/{message}/live") as events:
         assert events.headers["set-cookie"].startswith(f"{NAME}=")
+
+
+async def test_a_person_has_a_few_streams_open_at_once(people: People, door: Client, token: str) -> None:
+    message = await sent(door, token, at=LATER)
+    path = f"{people.place}/campaigns/{message}/live"
+    async with AsyncExitStack() as others:
+        for _ in range(live.MOST_OPEN - 1):
+            assert (await others.enter_async_context(follow(people.viewer, path))).status == 200
+        async with follow(people.viewer, path) as last:
+            assert last.status == 200
+            async with follow(people.viewer, path) as refused:
+                assert refused.status == 429
+            async with follow(people.manager, path) as anothers:
+                assert anothers.status == 200
+        async with follow(people.viewer, path) as again:
+            assert again.status == 200
+    assert not live._OPEN
 
 
 async def test_nobody_follows_what_is_anothers(people: People, door: Client, token: str) -> None:

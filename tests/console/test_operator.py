@@ -74,7 +74,15 @@ async def test_accounts_are_read_page_by_page(people: People, house: House) -> N
 
 @pytest.mark.parametrize(
     ("amount", "micros"),
-    [("19", 19 * EURO), ("0,05", 50_000), (" 1 234.5 ", 1_234_500_000), ("1\u202f000,1", 1_000_100_000)],
+    [
+        ("19", 19 * EURO),
+        ("0,05", 50_000),
+        (" 1 234.5 ", 1_234_500_000),
+        ("1234,500", 1_234_500_000),
+        ("0,005", 5_000),
+        ("1.234", 1_234_000),
+        ("1\u202f000,1", 1_000_100_000),
+    ],
 )
 async def test_a_top_up_reaches_the_ledger_with_its_reason(
     people: People, house: House, amount: str, micros: int
@@ -111,6 +119,8 @@ async def test_a_form_that_is_sent_twice_moves_credit_once(people: People, house
         ("top-up", {"amount": "0"}, "The sum must be above 0"),
         ("top-up", {"amount": "1e9"}, "Write a sum in euros"),
         ("top-up", {"amount": "1,0000001"}, "Write a sum in euros"),
+        ("top-up", {"amount": "1,000"}, "This sum can be read in two ways"),
+        ("adjust", {"amount": "-12,500"}, "This sum can be read in two ways"),
         ("top-up", {"reason": " "}, "Write why"),
         ("top-up", {"key": ""}, "The form is incomplete"),
         ("adjust", {"amount": "0"}, "A correction of nothing"),

@@ -140,7 +140,7 @@ async def test_no_file_and_far_too_large_a_form_are_told_too(people: People) -> 
     none = await people.manager.post(f"{people.place}/recordings", files={"file": ("", b"", "audio/wav")})
     assert (none.status_code, "Choose a file." in words_of(none)) == (422, True)
     far = await people.manager.post(f"{people.place}/recordings", files=sound(body=b"x" * 43_000_000))
-    assert (far.status_code, "a file is too large" in words_of(far)) == (413, True)
+    assert (far.status_code, "a file or a text is too large" in words_of(far)) == (413, True)
 
 
 async def test_a_form_that_is_too_large_is_read_to_its_end_so_that_its_answer_is_seen(people: People) -> None:

@@ -7,12 +7,14 @@ import pyotp
 import pytest
 
 from portevoix.console.cookies import NAME
+from portevoix.domain.ids import Mode
 from portevoix.domain.person import SESSION_IDLE, SESSION_LIFE, TOKEN_GRACE, TOKEN_LIFE, Role
 from portevoix.ports import House
 from portevoix.service.people import add_person, invite
 from tests.console.conftest import MANAGER, OPERATOR, People
 from tests.console.visitor import HERE, PASSWORD, Visitor, words_of
 from tests.parts import ManualClock
+from tests.wire.sound import keep
 
 
 @pytest.fixture
@@ -78,6 +80,19 @@ async def test_signing_in_leads_to_where_one_wanted_to_go_and_nowhere_else(peopl
         assert answer.headers["location"] == led
 
 
+async def test_an_address_leads_back_as_it_was_written(http: httpx2.AsyncClient) -> None:
+    for path in ("/console/a%0D%0Ab/live", "/console/a%26said%3Dsaved/live", "/console/%C3%A9/live"):
+        answer = await http.get(path)
+        assert answer.headers["location"] == f"/console/sign-in?next={path}"
+
+
+async def test_the_cookies_of_others_are_not_in_the_way(people: People) -> None:
+    for others in ('prefs={"a":1}; ', "a[]=b; =c; d; ", "\u00e9=1; "):
+        cookies = f"{others}{NAME}={people.manager.token}; e=f".encode("latin-1")
+        answer = await people.manager.http.get("/console/me", headers=[(b"cookie", cookies)])
+        assert answer.status_code == 200, others
+
+
 async def test_a_sign_in_from_elsewhere_is_none(people: People) -> None:
     http = people.manager.http
     fields = {"email": MANAGER, "password": PASSWORD}
@@ -93,6 +108,28 @@ async def test_too_many_sign_ins_from_one_address_are_refused_even_with_the_righ
     assert answers[-1].status_code in (422, 429)
     refused = await visitor.sign_in(MANAGER)
     assert (refused.status_code, visitor.token) == (429, "")
+
+
+async def test_guesses_at_one_persons_password_are_bounded_from_wherever_they_come(
+    people: People,
+) -> None:
+    answers = []
+    for place in range(31):
+        app = people.manager.http._transport.app  # type: ignore[attr-defined]
+        transport = httpx2.ASGITransport(app=app, client=(f"2001:db8:{place}::1", 50000))
+        async with httpx2.AsyncClient(transport=transport, base_url=HERE) as http:
+            visitor = Visitor(http)
+            answers.append((await visitor.sign_in(MANAGER.upper() if place % 2 else MANAGER, "wrong")).status_code)
+    assert answers == [*[422] * 30, 429]
+
+
+async def test_guesses_at_a_code_are_bounded_with_a_session_too(people: People, clock: ManualClock) -> None:
+    answers = [(await people.manager.post("/console/me/codes", code=f"{guess:06d}")) for guess in range(31)]
+    assert [answer.status_code for answer in answers] == [*[422] * 30, 429]
+    assert (await people.manager.post("/console/me/password", password=PASSWORD)).status_code == 429
+    assert (await people.viewer.post("/console/me/codes", code="000000")).status_code == 422, "another person's"
+    clock.advance(seconds=120)
+    assert (await people.manager.post("/console/me/codes", code="000000")).status_code == 422
 
 
 async def test_a_cookie_is_only_ours_and_the_one_before_the_sign_in_is_never_taken(people: People) -> None:
@@ -118,6 +155,25 @@ async def test_a_session_gets_new_tokens_and_the_old_one_is_good_for_a_moment(
     clock.advance(seconds=TOKEN_GRACE.total_seconds())
     assert (await late.get("/console/me")).status_code == 303
     assert (await visitor.get("/console/me")).status_code == 200
+
+
+@pytest.mark.parametrize("closed", ["/console/operator", "/console/acct_000000000000/live", "/console/nothing"])
+async def test_a_new_token_comes_with_a_refusal_too(people: People, clock: ManualClock, closed: str) -> None:
+    clock.advance(seconds=TOKEN_LIFE.total_seconds())
+    assert (await people.manager.get(closed)).status_code == 404
+    clock.advance(seconds=TOKEN_GRACE.total_seconds())
+    assert (await people.manager.get("/console/me")).status_code == 200
+
+
+async def test_a_new_token_comes_with_a_part_that_is_not_there(
+    people: People, clock: ManualClock, house: House
+) -> None:
+    token = (await keep(house, people.account.account, "annonce", mode=Mode.SANDBOX)).token
+    clock.advance(seconds=TOKEN_LIFE.total_seconds())
+    people.manager.headers["range"] = "bytes=999999-"
+    assert (await people.manager.get(f"{people.place}/recordings/{token}/sound.wav")).status_code == 416
+    clock.advance(seconds=TOKEN_GRACE.total_seconds())
+    assert (await people.manager.get("/console/me")).status_code == 200
 
 
 async def test_an_idle_session_ends_and_an_old_one_too(people: People, clock: ManualClock) -> None:
@@ -203,3 +259,17 @@ async def test_whoever_cannot_stay_signed_in_is_told_why(
 ) -> None:
     page = await http.get("/console/sign-in", headers={"accept-language": "en", **headers})
     assert ("came without encryption" in words_of(page)) is is_warned
+
+
+@pytest.mark.parametrize(
+    ("charset", "is_read"),
+    [("punycode", False), ('utf-8"; charset="punycode', False), ("utf-8", True), ('"UTF-8"', True)],
+)
+async def test_a_form_is_in_utf8_or_it_is_none(http: httpx2.AsyncClient, charset: str, is_read: bool) -> None:
+    """A body is never decoded by a codec of its sender's choice: some take minutes for a megabyte."""
+    name = b"email" if is_read else b"email-"  # "email", as punycode writes it
+    part = b'--mark\r\ncontent-disposition: form-data; name="%b"\r\n\r\nbcher-kva\r\n--mark--\r\n' % name
+    kind = f"multipart/form-data; charset={charset}; boundary=mark"
+    headers = {"content-type": kind, "sec-fetch-site": "same-origin"}
+    answer = await http.post("/console/sign-in", content=part, headers=headers)
+    assert (answer.status_code, "b\u00fccher" in answer.text, "bcher-kva" in answer.text) == (422, False, is_read)

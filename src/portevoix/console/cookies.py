@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
-
+from starlette.requests import cookie_parser
 from starlette.types import Scope
 
 from portevoix.domain.person import SESSION_LIFE
@@ -15,15 +14,10 @@ _KEPT = "Path=/; Secure; HttpOnly; SameSite=Lax"
 
 
 def token_of(scope: Scope) -> str:
-    """Read the token; empty where there is none."""
+    """Read the token; empty where there is none. Cookies of others on this host may be written in any way."""
     for name, value in scope["headers"]:
-        if name == b"cookie":
-            try:
-                morsel = SimpleCookie(value.decode("latin-1")).get(NAME)
-            except CookieError:
-                continue
-            if morsel is not None:
-                return morsel.value
+        if name == b"cookie" and (token := cookie_parser(value.decode("latin-1")).get(NAME)):
+            return token
     return ""
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from hashlib import sha256
+from urllib.parse import parse_qsl, quote
 
 import structlog
 from starlette.datastructures import FormData
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from portevoix.console import cookies, rendering, words
 from portevoix.console.page import Needs, Page, Reply, Seen, Visit, header
 from portevoix.console.texts import chosen, texts_in
+from portevoix.console.typed import read_typed
 from portevoix.domain import account
 from portevoix.domain.errors import (
     AccountBlocked,
@@ -33,17 +35,18 @@ from portevoix.ports import House, Limits
 from portevoix.service.people import find_session, form_guard
 from portevoix.web.address import limited_as
 from portevoix.web.answer import Answer, Stream
-from portevoix.web.body import BodyTooLarge, Incoming, read_body
-from portevoix.web.forms import is_form, read_form
+from portevoix.web.body import BodyTooLarge, Incoming
 from portevoix.web.ranges import RangeOutside
 from portevoix.web.trace import trace_of
-
-MOST_FIELDS = 40
 
 log = structlog.get_logger("portevoix.console")
 
 #: Forms that somebody who is not signed in may send, from one address: sign-ins above all.
 STRANGERS = Limit(10, 60)
+
+#: Passwords and one-time codes that may be tried for one person, from wherever: a code has a million values.
+GUESSES = Limit(30, 3600)
+GUESSED = frozenset({"sign-in", "change-password", "change-codes"})
 
 GUARD = "guard"
 """The field by which a form shows that it is ours."""
@@ -87,19 +90,23 @@ class Door:
         trace_of(scope).route = rendering.PREFIX + self.page.path
         visit, incoming = self._stranger(scope), Incoming(receive)
         try:
+            _check_address(visit)
             visit = await self._known(visit)
+            visit = await self._placed(visit)
             await self._count(visit)
-            async with _form(scope, incoming, self.page, self.house) as form:
+            async with read_typed(scope, incoming, self.page, self.house) as form:
                 visit = _with(visit, form=form)
                 reply = await self._answer(visit)
         except SignedOut:
             reply = _to_sign_in(visit)
         except RangeOutside as error:
-            reply = Answer(416, b"", rendering.HTML, error.headers)
+            reply = Answer(416, b"", rendering.HTML, (*error.headers, *visit.headers))
         except DomainError as error:
             reply = refused(visit, error)
             if self.page.method == "POST":
                 await incoming.discard()
+        except ClientDisconnect:
+            raise  # nobody is left to answer
         except Exception:
             log.exception("page_failed", route=trace_of(scope).route)
             reply = refused(visit, Defect("something went wrong on our side"))
@@ -111,16 +118,25 @@ class Door:
         return Visit(scope, self.house, texts, scope.get("path_params", {}), query, FormData(), None, None)
 
     async def _known(self, visit: Visit) -> Visit:
-        """Find out who it is, and which account the page is of. Raises SignedOut, NotFound, RoleRefused."""
-        needs = self.page.needs
+        """Find out who it is; a token that is replaced goes with whatever the answer is. Raises SignedOut."""
         try:
             session, fresh = await find_session(self.house, cookies.token_of(visit.scope))
         except SignedOut:
-            if needs is Needs.NOBODY:
+            if self.page.needs is Needs.NOBODY:
                 return visit
             raise
         texts = texts_in(chosen(session.person.language, header(visit.scope, b"accept-language")))
-        visit = _with(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
+        return _with(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
+
+    async def _placed(self, visit: Visit) -> Visit:
+        """Find which account the page is of, and whether whoever asks may open it.
+
+        Raises:
+            NotFound, RoleRefused, AccountDisabled, AccountBlocked.
+        """
+        needs, session = self.page.needs, visit.session
+        if session is None:
+            return visit
         if needs is Needs.OPERATOR and session.person.role is not Role.OPERATOR:
             raise NotFound("there is nothing at this address")
         if self.page.is_of_account:
@@ -156,6 +172,7 @@ class Door:
         if self.page.method != "POST":
             return await self.page.run(visit)
         await self._check_form(visit)
+        await self._count_guess(visit)
         deed = await self.house.deeds.begin(
             visit.session.person.email.text if visit.session else visit.field("email")[:254],
             visit.session.person.id if visit.session else None,
@@ -187,6 +204,21 @@ class Door:
             form_guard(self.house, visit.session).encode(), visit.field(GUARD).encode()
         ):
             raise FormExpired("the form is of another session")
+
+    async def _count_guess(self, visit: Visit) -> None:
+        """Count a password or a code that is tried for somebody. Raises RateLimited."""
+        if self.page.does not in GUESSED:
+            return
+        typed = visit.field("email") if self.page.does == "sign-in" else visit.person.email.text
+        whose = sha256(typed.strip().lower().encode()).hexdigest()
+        if not (await self.limits.count(f"console:guess:{whose}", GUESSES)).admitted:
+            raise RateLimited("too many attempts")
+
+
+def _check_address(visit: Visit) -> None:
+    """See that an address has no NUL, which PostgreSQL keeps in no text. Raises NotFound."""
+    if any("\0" in part for part in (visit.scope["path"], *visit.query, *visit.query.values())):
+        raise NotFound("there is nothing at this address")
 
 
 def _done_to(visit: Visit) -> AccountRef | None:
@@ -227,7 +259,8 @@ def _to_sign_in(visit: Visit) -> Answer:
     """Lead to the sign-in, and back from there to a page that was only to be read."""
     if visit.scope["method"] == "POST":
         return visit.go("/sign-in")
-    return visit.go(f"/sign-in?next={visit.scope['path']}" if visit.scope["path"] != rendering.PREFIX else "/sign-in")
+    path = visit.scope["path"]
+    return visit.go(f"/sign-in?next={quote(path)}" if path != rendering.PREFIX else "/sign-in")
 
 
 def _is_from_here(scope: Scope) -> bool:
@@ -237,22 +270,3 @@ def _is_from_here(scope: Scope) -> bool:
         return site == "same-origin"
     origin = header(scope, b"origin")
     return bool(origin) and origin.partition("://")[2] == header(scope, b"host")
-
-
-@asynccontextmanager
-async def _form(scope: Scope, receive: Receive, page: Page, house: House) -> AsyncIterator[FormData]:
-    """Read a form, of either kind. Raises BodyTooLarge, BodyTooSlow, InvalidValue."""
-    most_bytes = page.takes_bytes(house)
-    if scope["method"] != "POST":
-        yield FormData()
-    elif is_form(scope):
-        too_large = BodyTooLarge(f"a form of more than {most_bytes:,} bytes")
-        bounds = page.most_files, MOST_FIELDS, most_bytes
-        async with read_form(scope, receive, most_bytes, too_large, *bounds) as form:
-            yield form
-    else:
-        body = await read_body(receive, most_bytes)
-        try:
-            yield FormData([*parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)])
-        except ValueError:
-            raise InvalidValue("the form has too many fields, or is not in UTF-8") from None

@@ -73,8 +73,8 @@ async def _before(visit: Visit) -> Draft:
 
 
 def _typed(visit: Visit, name: str) -> str:
-    """Read a field, without what nobody typed (NUL), and with line ends of one character, where browsers send two."""
-    return visit.field(name).replace("\0", "").replace("\r\n", "\n")
+    """Read a field with line ends of one character, where browsers send two."""
+    return visit.field(name).replace("\r\n", "\n")
 
 
 async def _from_file(house: House, file: UploadFile) -> Listed:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import NamedTuple
 
 import msgspec
 
 from portevoix.console.page import Visit
-from portevoix.domain.errors import DomainError
+from portevoix.domain.errors import DomainError, RateLimited
 from portevoix.service.events import follow_news
 from portevoix.web.answer import Stream
 
@@ -27,6 +28,11 @@ LIFE_S = 60.0
 
 #: How soon the browser asks again.
 RETRY_MS = 1_000
+
+#: How many one person may have open, in this process: each looks at the database about once a second.
+MOST_OPEN = 8
+
+_OPEN = Counter[int]()
 
 
 class Look(NamedTuple):
@@ -50,8 +56,29 @@ async def live(visit: Visit, look: Callable[[], Awaitable[Look]]) -> Stream:
 async def _written(visit: Visit, look: Callable[[], Awaitable[Look]]) -> AsyncGenerator[bytes, None]:
     """Write what has changed; a comment where nothing has, so that everybody on the way sees that somebody is there.
 
-    Where the database goes away the stream ends, and the browser asks again.
+    Where the database goes away the stream ends, and the browser asks again. Raises RateLimited.
     """
+    with _one_of_few(visit.person.id):
+        async with aclosing(_changes(visit, look)) as changes:
+            async for change in changes:
+                yield change
+
+
+@contextmanager
+def _one_of_few(person: int) -> Iterator[None]:
+    """Count a person's streams while they are open. Raises RateLimited."""
+    if _OPEN[person] >= MOST_OPEN:
+        raise RateLimited("too many streams are open")
+    _OPEN[person] += 1
+    try:
+        yield
+    finally:
+        _OPEN[person] -= 1
+        if not _OPEN[person]:
+            del _OPEN[person]
+
+
+async def _changes(visit: Visit, look: Callable[[], Awaitable[Look]]) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
     ends_s, shown, is_begun = loop.time() + LIFE_S, dict[str, str](), False
     async with aclosing(follow_news(visit.house, visit.access, LOOK_AGAIN_S)) as news:

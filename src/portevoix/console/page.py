@@ -177,9 +177,9 @@ class Visit:
         return self.account.access
 
     def field(self, name: str) -> str:
-        """Read a field of the form; empty where there is none."""
+        """Read a field of the form, without what nobody typed (NUL); empty where there is none."""
         value = self.form.get(name, "")
-        return value if isinstance(value, str) else ""
+        return value.replace("\0", "") if isinstance(value, str) else ""
 
     def file(self, name: str) -> UploadFile | None:
         """Find a file of the form; ``None`` where none was chosen."""

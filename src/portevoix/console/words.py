@@ -243,7 +243,7 @@ REFUSALS |= {
     "audio_name_invalid": N_("A name has 3 to 50 characters, no slash, and no dot in front."),
     "audio_not_found": N_("There is no such recording any more."),
     "audio_in_use": N_("A message that is not over plays this recording. Once it is over or cancelled, delete this."),
-    "body_too_large": N_("This is more than can be taken at once: a file is too large."),
+    "body_too_large": N_("This is more than can be taken at once: a file or a text is too large."),
     "body_too_slow": N_("This took too long to arrive. Try again."),
 }
 

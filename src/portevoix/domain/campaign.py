@@ -305,7 +305,7 @@ class CallFilter(NamedTuple):
     """Which of a campaign's calls are looked for; ``None`` for any.
 
     Args:
-        digits: those whose number, in E.164, has them.
+        digits: those whose number, in E.164, has them; of none, written by somebody all the same, there is no call.
     """
 
     states: tuple[str, ...] | None = None

@@ -60,7 +60,7 @@ def parse_filter(query: Mapping[str, str]) -> CallFilter:
 
 def _digits(text: str) -> str:
     """Read a number, or a part of one, as it is kept: with its calling code, without a trunk prefix."""
-    return "".join(letter for letter in text if letter.isascii() and letter.isdigit()).lstrip("0") or "-"
+    return "".join(letter for letter in text if letter.isascii() and letter.isdigit()).lstrip("0")
 
 
 async def _csv(visit: Visit) -> Stream:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from portevoix.console.page import Needs, Page, Visit
 from portevoix.console.texts import N_
 from portevoix.domain.account import parse_name
@@ -21,10 +23,19 @@ class AccountOpened(DomainError):
     code = "account_opened"
 
 
+#: In English a thousand, or thousands; in French a sum with three decimals.
+_AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+
+
 def euros_of(text: str) -> int:
     """Read a sum as people write it: with a comma or a point, with blanks between the digits. Raises InvalidValue."""
+    written = "".join(text.split())
+    if _AMBIGUOUS.fullmatch(written):
+        raise InvalidValue(
+            N_("This sum can be read in two ways. Write thousands without a comma (1000), decimals with a point (1.5).")
+        )
     try:
-        return parse_euros("".join(text.split()).replace(",", "."))
+        return parse_euros(written.replace(",", "."))
     except InvalidValue:
         raise InvalidValue(N_("Write a sum in euros with at most six decimals, such as 19 or 0.05.")) from None
 
