@@ -183,8 +183,8 @@ class Process:
         """The node is gone: end every call, give the BYEs a moment, end."""
         for watched in self._watched.values():
             watched.stop()
-        for session in list(self._calls.values()):
-            session.hang_up()
+        for session in self._calls.values():
+            self._stack.soon(session.hang_up)  # each for itself: one that fails keeps no other from its BYE
         self._stack.after(FAREWELL_S if self._calls or self._watched else 0.0, self._stack.stop)
 
 

@@ -387,22 +387,22 @@ class Session:
             digits = self.stream.digits.pressed
             if self._answered_at is not None:
                 self._sum_up(self.stream)
-            self._means.media.remove(self.stream)
-            self.stream = None
-        self._means.tell(
-            Ended(
-                key=self._begin.key,
-                at=ended_at,
-                outcome=outcome,
-                cause=cause,
-                rang_at=self._rang_at,
-                answered_at=self._answered_at,
-                answerer=answerer,
-                digits=digits,
-                trace=tuple(self._trace),
-                recorded=self._recorded,
-            )
+        ended = Ended(
+            key=self._begin.key,
+            at=ended_at,
+            outcome=outcome,
+            cause=cause,
+            rang_at=self._rang_at,
+            answered_at=self._answered_at,
+            answerer=answerer,
+            digits=digits,
+            trace=tuple(self._trace),
+            recorded=self._recorded,
         )
+        self._means.tell(ended)  # whatever letting go of its media comes to
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            self._means.media.remove(stream)
 
     def _gone(self) -> None:
         """Forget the call."""

@@ -243,7 +243,7 @@ class Stream:
         name = f"{self._ssrc:08x}@portevoix"
         try:
             self.reports.sendto(rtcp.report(sent, self.reception, time.time(), name, ends=ends), (host, port + 1))
-        except OSError:
+        except (OSError, OverflowError):  # beyond the last port there is none
             self.unsent += 1
 
     def summary(self) -> str:
