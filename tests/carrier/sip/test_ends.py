@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from portevoix.domain.call import Outcome
 from tests.carrier.sip.far import answered, description, ended, far_end
 from tests.carrier.sip.trunk import Told, carrier, dial, tape, trunk
@@ -32,3 +34,29 @@ async def test_a_call_whose_far_end_hears_at_the_last_port_keeps_no_other_from_i
         await far.take("BYE")
         await odd.take("BYE")
         assert {(await one).outcome for one in (first, second)} == {Outcome.LOST}
+
+
+@pytest.mark.parametrize("header", ["Contact: <sip:b@192.0.2.1;foo bar>", "Record-Route: <sip:127.0.0.1;lr;foo bar>"])
+async def test_an_answer_whose_way_back_cannot_be_written_is_acknowledged_and_ended_all_the_same(header: str) -> None:
+    async with carrier() as sip, far_end() as far, tape() as media:
+        call = asyncio.create_task(sip.call(dial(trunk(far.port), MESSAGE), Told()))
+        invite = await far.take("INVITE")
+        name, _, value = header.partition(": ")
+        contact = value if name == "Contact" else ""
+        far.answer(invite, 200, *([] if contact else [header]), contact=contact, body=description(media.port))
+        await far.take("ACK")
+        report = await ended(call, far)
+    assert report.outcome is Outcome.ANSWERED
+    assert media.heard().startswith(MESSAGE)
+
+
+async def test_a_call_ends_whose_far_end_moves_to_where_nothing_can_be_written_to() -> None:
+    async with carrier() as sip, far_end() as far, tape() as media:
+        call, invite = await answered(sip, far, media, MESSAGE * 5)
+        plain = f"Contact: <sip:{far.place}>"
+        asked = far.ask("UPDATE", invite, 1).replace("CSeq: 1 ", "CSeq: 2 ").replace("z9hG4bK", "z9hG4bKx")
+        far.say(asked.replace(plain, "Contact: <sip:b@192.0.2.1;foo bar>"), invite.source)
+        for _ in range(2):
+            await far.take("SIP/2.0 200")
+        report = await ended(call, far)
+    assert report.outcome is Outcome.ANSWERED

@@ -262,8 +262,7 @@ class Session:
         except SdpRefused as error:
             self.note("no_media", str(error))
             self._rang_at = self._rang_at or time.time()  # somebody took it: it is tried nowhere else
-            self._bye()
-            self._end(Outcome.CONGESTION, 488)
+            self._take_leave(Outcome.CONGESTION, 488)
             return
         self.stage = Stage.ANSWERED
         self._answered_at = time.time()
@@ -343,8 +342,7 @@ class Session:
 
     def _hang_up(self, step: HangUp) -> None:
         if self.stage is Stage.ANSWERED:
-            self._bye()
-            self._end(step.outcome, None, answerer=step.answerer)
+            self._take_leave(step.outcome, answerer=step.answerer)
 
     def left(self) -> None:
         """The far end has sent BYE, or is gone."""
@@ -361,8 +359,17 @@ class Session:
         """End a call that nobody has refreshed (RFC 4028, 10)."""
         if self.stage is Stage.ANSWERED:
             self.note("session_expired")
+            step = self._plan.left()
+            self.note("far_end_hung_up")
+            self._take_leave(step.outcome, answerer=step.answerer)
+
+    def _take_leave(self, outcome: Outcome, cause: int | None = None, answerer: Answerer = Answerer.UNKNOWN) -> None:
+        """Say BYE, and report the end whatever comes of that."""
+        try:
             self._bye()
-            self.left()
+        finally:
+            self._end(outcome, cause, answerer=answerer)
+            self._after("gone", 2 * LINGER_S, self._gone)
 
     def _bye(self) -> None:
         hang_up(self._means.stack, self.dialog, self._peer, self._gone)
