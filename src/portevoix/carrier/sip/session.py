@@ -334,6 +334,14 @@ class Session:
             self._end(outcome, None)
             self._gone()
 
+    def lose(self) -> None:
+        """End a call whose media a defect has ended: what was heard of it nobody knows."""
+        if self.stage is Stage.CALLING:
+            self._give_up(Outcome.LOST, None)
+        elif self.stage is Stage.ANSWERED:
+            self.note("media_lost")
+            self._take_leave(Outcome.LOST)
+
     def _cut(self) -> None:
         """End the call because its time is over."""
         if self.stage is Stage.ANSWERED:
