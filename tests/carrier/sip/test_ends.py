@@ -60,3 +60,17 @@ async def test_a_call_ends_whose_far_end_moves_to_where_nothing_can_be_written_t
             await far.take("SIP/2.0 200")
         report = await ended(call, far)
     assert report.outcome is Outcome.ANSWERED
+
+
+async def test_a_phone_that_rang_is_not_rung_again_elsewhere() -> None:
+    async with carrier() as sip, far_end() as far:
+        call = asyncio.create_task(sip.call(dial(trunk(far.port), MESSAGE), Told()))
+        invite = await far.take("INVITE")
+        far.answer(invite, 180)
+        user = invite.start.split()[1].partition("@")[0]
+        far.answer(invite, 302, contact=f"<{user}@{far.place}>")
+        await far.take("ACK")
+        report = await call
+    assert far.starts() == ["INVITE", "ACK"]
+    assert (report.outcome, report.cause) == (Outcome.CONGESTION, 302)
+    assert report.ringing_at is not None

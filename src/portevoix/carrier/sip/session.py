@@ -182,7 +182,7 @@ class Session:
             if self._min_s <= LEAST_S:
                 return False
             self._session_s = max(self._session_s, self._min_s)
-        elif 300 <= code < 400:
+        elif 300 <= code < 400 and self._rang_at is None:  # else it would ring again
             place = self._redirects.follow(response)
             if place is None:
                 return False
