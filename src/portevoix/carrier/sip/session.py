@@ -283,6 +283,8 @@ class Session:
         assert self.stream is not None
         if self.media is not None and media.hears != self.media.hears:
             self.note("resumed" if media.hears else "hold")
+        if self.media is not None and media.codec is not self.media.codec and self.stream.is_playing:
+            self.stream.respeak(self._means.sounds.spoken(self._begin.sha256, media.codec))
         self.media = media
         self.stream.aim(media, self._begin.peer.addresses)
 

@@ -136,6 +136,12 @@ class Stream:
         """Play a message from its first frame on, in place of whatever plays."""
         self._playing = Playing(data, on_done)
 
+    def respeak(self, data: bytes) -> None:
+        """Go on where the message is, as another codec says it."""
+        playing = self._playing
+        if playing is not None:
+            playing.data = memoryview(data)
+
     @property
     def is_playing(self) -> bool:
         """Whether a message is on its way out."""
