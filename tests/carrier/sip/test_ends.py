@@ -74,3 +74,18 @@ async def test_a_phone_that_rang_is_not_rung_again_elsewhere() -> None:
     assert far.starts() == ["INVITE", "ACK"]
     assert (report.outcome, report.cause) == (Outcome.CONGESTION, 302)
     assert report.ringing_at is not None
+
+
+async def test_a_bye_before_the_answer_stops_the_other_phones_too() -> None:
+    async with carrier() as sip, far_end() as far:
+        call = asyncio.create_task(sip.call(dial(trunk(far.port), MESSAGE), Told()))
+        invite = await far.take("INVITE")
+        far.answer(invite, 180)
+        far.ask("BYE", invite, 1)
+        cancel = await far.take("CANCEL")
+        far.answer(cancel, 200)
+        far.answer(invite, 487)
+        await far.take("ACK")
+        report = await call
+    assert report.outcome is Outcome.UNREACHABLE
+    assert cancel.number == invite.number

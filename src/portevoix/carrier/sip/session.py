@@ -362,8 +362,7 @@ class Session:
             self._end(step.outcome, None, answerer=step.answerer)
             self._after("gone", LINGER_S, self._gone)
         elif self.stage is Stage.CALLING:
-            self._end(Outcome.UNREACHABLE, None)
-            self._after("gone", LINGER_S, self._gone)
+            self._give_up(Outcome.UNREACHABLE, None)  # other phones may ring yet
 
     def lost_session(self) -> None:
         """End a call that nobody has refreshed (RFC 4028, 10)."""
