@@ -245,6 +245,10 @@ class Relay:
         self._is_shut = False
         self._answers = asyncio.Event()
         self._answers.set()
+        self._listeners: list[asyncio.StreamWriter] = []
+        self._events = asyncio.Event()
+        self._events.set()
+        self.hangs_up = asyncio.Event()
         self.place: Server
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -258,6 +262,8 @@ class Relay:
         if b"/ari/events" not in first:
             self._requests += [writer, back]
             self._clients.append(writer)
+        else:
+            self._listeners.append(writer)
         self._tasks += [asyncio.create_task(self._pass(reader, back)), asyncio.create_task(self._pass(there, writer))]
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -265,12 +271,20 @@ class Relay:
             while data := await reader.read(65_536):
                 if writer in self._clients:
                     await self._answers.wait()
+                if writer in self._listeners:
+                    await self._events.wait()
+                if b"DELETE /ari/channels/" in data:
+                    self.hangs_up.set()
                 writer.write(data)
         writer.close()
 
     def withhold(self) -> None:
         """Pass requests on, and no answers; events go on."""
         self._answers.clear()
+
+    def hush(self) -> None:
+        """Pass no events on; requests and their answers go on."""
+        self._events.clear()
 
     def shut(self) -> None:
         """Take no requests; events go on."""
@@ -283,6 +297,7 @@ class Relay:
         """Pass everything on again."""
         self._is_shut = False
         self._answers.set()
+        self._events.set()
 
     def cut(self) -> None:
         """Cut every connection; new ones are taken."""
@@ -322,6 +337,23 @@ async def test_a_call_whose_events_are_cut_off_is_lost_and_hung_up_when_they_com
         async with sipp("busy", tmp_path) as another:
             again = await carrier.call(pbx.dial(another.port, over=over), Told())
     assert again.outcome is Outcome.BUSY
+
+
+async def test_a_call_that_is_cancelled_once_it_is_over_is_reported_all_the_same(pbx: Pbx, tmp_path: Path) -> None:
+    told = Told()
+    async with Relay(pbx.server).open() as relay, pbx.carrier() as carrier, sipp("answer", tmp_path) as peer:
+        over = pbx.trunk(server=relay.place)
+        calling = asyncio.create_task(carrier.call(pbx.dial(peer.port, speech(3_000), over=over, longest_s=1), told))
+        async with asyncio.timeout(PATIENCE_S):
+            await told.answered.wait()
+            relay.hush()  # so that it waits for what is told of the channel's end
+            await relay.hangs_up.wait()
+        calling.cancel()
+        report = await calling
+        relay.give()
+        assert await peer.done() == ""
+    assert report.outcome is Outcome.ANSWERED
+    assert "cut" in [one.what for one in report.trace]
 
 
 # Asterisk there, and its answers not

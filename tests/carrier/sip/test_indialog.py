@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from portevoix.audio.g711 import alaw_to_ulaw
 from portevoix.domain.call import Outcome
 from tests.carrier.sip.far import FarEnd, Said, answered, description, ended, far_end
 from tests.carrier.sip.trunk import Told, carrier, dial, tape, trunk
@@ -195,3 +196,28 @@ async def test_provisional_responses_after_the_answer_change_nothing() -> None:
     assert [one.what for one in report.trace if one.what == "early_media"] == []
     assert "PRACK" not in far.starts()
     assert media.heard().startswith(MESSAGE)
+
+
+async def test_a_message_goes_on_in_the_codec_that_the_far_end_asks_for_in_mid_message() -> None:
+    async with carrier() as sip, far_end() as far, tape() as media:
+        call, invite = await answered(sip, far, media, MESSAGE)
+        await media.wait_for(lambda: len(media.packets) > 5)
+        far.ask("UPDATE", invite, 1, body=description(media.port, payloads="0 101"))
+        await far.take("SIP/2.0 200")
+        report = await ended(call, far)
+    before, after = media.heard(), media.heard(payload_type=0)
+    assert report.outcome is Outcome.ANSWERED
+    assert MESSAGE.startswith(before)
+    assert after.startswith(alaw_to_ulaw(MESSAGE)[len(before) :])
+
+
+async def test_the_codec_stays_where_an_answer_to_our_offer_still_takes_it() -> None:
+    async with carrier() as sip, far_end() as far, tape() as media:
+        call, invite = await answered(sip, far, media, MESSAGE)
+        far.ask("INVITE", invite, 1)
+        await far.take("SIP/2.0 200")
+        far.ask("ACK", invite, 1, body=description(media.port, payloads="0 8 101"))
+        report = await ended(call, far)
+    assert report.outcome is Outcome.ANSWERED
+    assert media.heard().startswith(MESSAGE)
+    assert media.heard(payload_type=0) == b""

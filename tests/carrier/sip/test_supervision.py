@@ -13,11 +13,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from portevoix.carrier.sip.carrier import SipCarrier
-from portevoix.carrier.sip.supervisor import Said
+from portevoix.carrier.sip.supervisor import Said, Supervisor
 from portevoix.carrier.sip.terms import ANALYSER
-from portevoix.carrier.sip.wire import Counted, Health, Registration
+from portevoix.carrier.sip.wire import (
+    Begin,
+    Counted,
+    Ended,
+    Frames,
+    FromProcess,
+    Health,
+    Mode,
+    Peer,
+    Registration,
+    Setup,
+    Sound,
+    pack,
+    read_from_process,
+)
+from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Outcome
 from portevoix.domain.trunk import Credentials, Server
+from tests.carrier.sip.far import description, far_end
 from tests.carrier.sip.trunk import (
     CREDENTIALS,
     HERE,
@@ -94,6 +110,70 @@ async def test_calls_are_shared_out_among_the_processes(tmp_path: Path) -> None:
         assert [one.result().outcome for one in done] == [Outcome.LOST]
         assert len(left) == 1
         await asyncio.gather(*left, return_exceptions=True) if left.pop().cancel() else None
+
+
+DEFECT = """
+import sys
+from portevoix.carrier.sip import process, stream
+
+def break_off(self, *, ends=False):
+    if not ends:
+        raise ValueError("planted")
+
+stream.REPORT_TICKS = 5
+stream.Stream.report = break_off
+process.main()
+"""
+
+
+async def test_a_call_whose_media_a_defect_ends_is_hung_up_on_and_lost() -> None:
+    ours, theirs = socket.socketpair()
+    set_up, message = terms(), TelephoneAudio(MINUTE)
+    async with far_end() as far, tape() as media:
+        with theirs:
+            started = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", DEFECT, str(theirs.fileno())), pass_fds=[theirs.fileno()]
+            )
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        peer = Peer(1, HERE, far.port, (HERE,))
+        begin = Begin(7, peer, "0639980100", (), None, False, message.sha256, Mode(), 60)
+        for said in (Setup(set_up, 0), Sound(message.sha256, message.alaw), begin):
+            writer.write(pack(said))
+        far.answer(await far.take("INVITE"), 200, body=description(media.port))
+        far.answer(await far.take("BYE"), 200)
+        frames, heard = Frames(), list[FromProcess]()
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(isinstance(one, Ended) for one in heard):
+                heard += map(read_from_process, frames.feed(await reader.read(9_000)))
+        writer.close()
+        await started.wait()
+    (end,) = [one for one in heard if isinstance(one, Ended)]
+    assert (end.key, end.outcome) == (7, Outcome.LOST)
+    assert end.answered_at is not None
+    assert "media_lost" in [what for _, what, _ in end.trace]
+
+
+async def test_a_call_that_its_media_process_never_ends_is_lost_and_hung_up_on_once_it_listens() -> None:
+    set_up, told = terms(ring_timeout_s=0.5), Told()
+    sip = SipCarrier(set_up, SystemClock())
+    sip.supervisor = Supervisor(set_up, lambda: SystemClock().now().timestamp(), margin_s=0.5)
+    async with sip, far_end() as far, tape() as media:
+        await sip.supervisor.ready()
+        call = asyncio.create_task(sip.call(dial(trunk(far.port), MINUTE, longest_s=2), told))
+        far.answer(await far.take("INVITE"), 200, body=description(media.port))
+        async with asyncio.timeout(PATIENCE_S):
+            await told.answered.wait()
+        (stopped,) = sip.supervisor.process_ids
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                report = await call
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        far.answer(await far.take("BYE"), 200)
+    assert report.outcome is Outcome.LOST
+    assert report.answered_at is not None
+    assert [one.what for one in report.trace] == ["process_lost"]
 
 
 async def test_a_carrier_that_ends_while_its_process_begins_leaves_nothing_open() -> None:

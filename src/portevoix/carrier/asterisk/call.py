@@ -102,7 +102,7 @@ class Call:
         self._trace: list[Trace] = []
 
     async def run(self) -> Report:
-        """Make the call, to its end. Cancelled, it hangs up.
+        """Make the call, to its end. Cancelled, it hangs up; cancelled once it is over, it is reported.
 
         Raises:
             OSError: the message cannot be laid for Asterisk; nothing was dialled.
@@ -119,7 +119,8 @@ class Call:
             for timer in self._timers.values():
                 timer.cancel()
             self._means.spawn(self._clear(originating))
-        await self._farewell()
+        with suppress(asyncio.CancelledError):  # the call is over: whoever asked for it is still told how
+            await self._farewell()
         if self._rtp:
             self.note("rtp", self._rtp)
         return replace(self._report, trace=tuple(self._trace))

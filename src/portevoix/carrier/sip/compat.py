@@ -57,6 +57,10 @@ PRODUCT = "Portevoix"
 REMEMBERED_S = 32.0
 """How long further responses to an INVITE may come once it has its final one: 64 times T1 (RFC 6026, 8.4)."""
 
+_TO_ANYBODY = (
+    "OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/UDP anonymous.invalid;branch=z9hG4bK0\r\nFrom: <sip:anonymous.invalid>;tag=0"
+    "\r\nTo: <sip:anonymous.invalid>\r\nCall-ID: 0\r\nCSeq: 1 OPTIONS\r\n\r\n"
+)
 _TRYING, _RINGING, _COMPLETED = _Transactions.TRYING, _Transactions.RINGING, _Transactions.COMPLETED
 
 
@@ -75,6 +79,15 @@ def write(lines: Sequence[str], hop: tuple[str, int], body: str | None = None) -
     request = SipRequest("\r\n".join([*lines, *told, "", body or ""]))
     request.setTarget((hop, "udp"))
     return request
+
+
+def can_be_target(uri: str) -> bool:
+    """Tell whether a request to a URI can be written: sippy reads a blank within one, and cannot write it."""
+    try:
+        SipRequest(_TO_ANYBODY.format(uri=uri))
+    except Exception:  # noqa: BLE001 - sippy's parsers raise whatever comes
+        return False
+    return True
 
 
 def extend(response: Response, headers: Sequence[tuple[str, str]], body: str | None) -> None:

@@ -14,6 +14,7 @@ from portevoix.carrier.sip.compat import (
     Response,
     Stack,
     Transaction,
+    can_be_target,
     extend,
     reachable,
     wire_host,
@@ -133,24 +134,30 @@ class Dialog:
         return write(lines, self._hop, body)
 
     def establish(self, response: Response) -> None:
-        """Take the far end's tag, route set and target from a response (12.1.2)."""
+        """Take the far end's tag, route set and target from a response (12.1.2).
+
+        A route set that no request can be written with counts as none.
+        """
         self._remote_tag = response.getHFBody("to").getTag()
         routes = response.getHFBodys("record-route")[::-1]
-        if len(routes) > MOST_ROUTES:
-            routes = []
         told = [str(one.body).strip() for one in routes]  # as they came: what a proxy wrote is its own business
-        self._routes = [one if "<" in one else f"<{one}>" for one in told]
-        self._is_loose = not routes or is_loose(_uri(self._routes[0]))
+        told = [one if "<" in one else f"<{one}>" for one in told]
+        if len(routes) > MOST_ROUTES or not all(can_be_target(_uri(one)) for one in told):
+            routes, told = [], []
+        self._routes = told
+        self._is_loose = not routes or is_loose(_uri(told[0]))
         source = response.getSource()
         self.refresh_target(response, source)
         if routes:
             self._hop = reachable(routes[0].getUrl().getAddr(), source)
 
     def refresh_target(self, message: Message, source: tuple[str, int]) -> None:
-        """Take the far end's Contact, where there is one (12.2.1.2)."""
+        """Take the far end's Contact, where there is one that requests can be written to (12.2.1.2)."""
         if not message.countHFs("contact") or message.getHFBody("contact").asterisk:
             return
         url = message.getHFBody("contact").getUrl()
+        if not can_be_target(str(url)):
+            return
         self.target = str(url)
         if not self._routes:
             self._hop = reachable(url.getAddr(), source)

@@ -136,8 +136,7 @@ class InDialog:
         except SdpRefused as error:
             self._call.note("refused_offer", str(error))
             return self._say(request, 488, "Not Acceptable Here")
-        if self._call.media is not None and media.codec is not self._call.media.codec:
-            media = self._keep_codec(media)
+        media = self._keep_codec(media)
         self._call.local = replace(self._call.local, version=self._call.local.version + 1)
         self._call.dialog.refresh_target(request, request.getSource())
         if self._call.media is None:  # nothing is sent before the answer
@@ -148,9 +147,8 @@ class InDialog:
 
     def _keep_codec(self, media: Media) -> Media:
         """Stay with the codec that the message is being said in, where the far end still takes it."""
-        assert self._call.media is not None
-        codec = self._call.media.codec
-        return replace(media, codec=codec) if codec in media.codecs else media
+        before = self._call.media
+        return replace(media, codec=before.codec) if before is not None and before.codec in media.codecs else media
 
     def _offer(self, request: Request, transaction: Transaction) -> Answer:
         """Answer a re-INVITE without a description by an offer; the ACK bears the answer (RFC 3264, 5)."""
@@ -161,7 +159,7 @@ class InDialog:
         def acknowledged(ack: Request) -> None:
             try:
                 if ack.getBody() is not None and self._call.stream is not None:
-                    self._call.aim(local.read(str(ack.getBody())))
+                    self._call.aim(self._keep_codec(local.read(str(ack.getBody()))))
             except SdpRefused as error:
                 self._call.note("refused_answer", str(error))
 

@@ -170,6 +170,13 @@ class Process:
     def _faulty(self, stream: Stream, error: Exception) -> None:
         self._counts["faults"] += 1
         sys.stderr.write(f"a stream on port {stream.port} failed: {error!r}\n")
+        self._stack.soon(self._lose, stream)
+
+    def _lose(self, stream: Stream) -> None:
+        """End the call of a stream that has failed: nobody would hear its message to the end."""
+        for session in list(self._calls.values()):
+            if session.stream is stream:
+                session.lose()
 
     def _count(self) -> None:
         stalls, self._stalls = self._media.stalls - self._stalls, self._media.stalls
@@ -183,8 +190,8 @@ class Process:
         """The node is gone: end every call, give the BYEs a moment, end."""
         for watched in self._watched.values():
             watched.stop()
-        for session in list(self._calls.values()):
-            session.hang_up()
+        for session in self._calls.values():
+            self._stack.soon(session.hang_up)  # each for itself: one that fails keeps no other from its BYE
         self._stack.after(FAREWELL_S if self._calls or self._watched else 0.0, self._stack.stop)
 
 

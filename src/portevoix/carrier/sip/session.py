@@ -182,7 +182,7 @@ class Session:
             if self._min_s <= LEAST_S:
                 return False
             self._session_s = max(self._session_s, self._min_s)
-        elif 300 <= code < 400:
+        elif 300 <= code < 400 and self._rang_at is None:  # else it would ring again
             place = self._redirects.follow(response)
             if place is None:
                 return False
@@ -262,8 +262,7 @@ class Session:
         except SdpRefused as error:
             self.note("no_media", str(error))
             self._rang_at = self._rang_at or time.time()  # somebody took it: it is tried nowhere else
-            self._bye()
-            self._end(Outcome.CONGESTION, 488)
+            self._take_leave(Outcome.CONGESTION, 488)
             return
         self.stage = Stage.ANSWERED
         self._answered_at = time.time()
@@ -284,6 +283,8 @@ class Session:
         assert self.stream is not None
         if self.media is not None and media.hears != self.media.hears:
             self.note("resumed" if media.hears else "hold")
+        if self.media is not None and media.codec is not self.media.codec and self.stream.is_playing:
+            self.stream.respeak(self._means.sounds.spoken(self._begin.sha256, media.codec))
         self.media = media
         self.stream.aim(media, self._begin.peer.addresses)
 
@@ -335,6 +336,14 @@ class Session:
             self._end(outcome, None)
             self._gone()
 
+    def lose(self) -> None:
+        """End a call whose media a defect has ended: what was heard of it nobody knows."""
+        if self.stage is Stage.CALLING:
+            self._give_up(Outcome.LOST, None)
+        elif self.stage is Stage.ANSWERED:
+            self.note("media_lost")
+            self._take_leave(Outcome.LOST)
+
     def _cut(self) -> None:
         """End the call because its time is over."""
         if self.stage is Stage.ANSWERED:
@@ -343,8 +352,7 @@ class Session:
 
     def _hang_up(self, step: HangUp) -> None:
         if self.stage is Stage.ANSWERED:
-            self._bye()
-            self._end(step.outcome, None, answerer=step.answerer)
+            self._take_leave(step.outcome, answerer=step.answerer)
 
     def left(self) -> None:
         """The far end has sent BYE, or is gone."""
@@ -354,15 +362,23 @@ class Session:
             self._end(step.outcome, None, answerer=step.answerer)
             self._after("gone", LINGER_S, self._gone)
         elif self.stage is Stage.CALLING:
-            self._end(Outcome.UNREACHABLE, None)
-            self._after("gone", LINGER_S, self._gone)
+            self._give_up(Outcome.UNREACHABLE, None)  # other phones may ring yet
 
     def lost_session(self) -> None:
         """End a call that nobody has refreshed (RFC 4028, 10)."""
         if self.stage is Stage.ANSWERED:
             self.note("session_expired")
+            step = self._plan.left()
+            self.note("far_end_hung_up")
+            self._take_leave(step.outcome, answerer=step.answerer)
+
+    def _take_leave(self, outcome: Outcome, cause: int | None = None, answerer: Answerer = Answerer.UNKNOWN) -> None:
+        """Say BYE, and report the end whatever comes of that."""
+        try:
             self._bye()
-            self.left()
+        finally:
+            self._end(outcome, cause, answerer=answerer)
+            self._after("gone", 2 * LINGER_S, self._gone)
 
     def _bye(self) -> None:
         hang_up(self._means.stack, self.dialog, self._peer, self._gone)
@@ -387,22 +403,22 @@ class Session:
             digits = self.stream.digits.pressed
             if self._answered_at is not None:
                 self._sum_up(self.stream)
-            self._means.media.remove(self.stream)
-            self.stream = None
-        self._means.tell(
-            Ended(
-                key=self._begin.key,
-                at=ended_at,
-                outcome=outcome,
-                cause=cause,
-                rang_at=self._rang_at,
-                answered_at=self._answered_at,
-                answerer=answerer,
-                digits=digits,
-                trace=tuple(self._trace),
-                recorded=self._recorded,
-            )
+        ended = Ended(
+            key=self._begin.key,
+            at=ended_at,
+            outcome=outcome,
+            cause=cause,
+            rang_at=self._rang_at,
+            answered_at=self._answered_at,
+            answerer=answerer,
+            digits=digits,
+            trace=tuple(self._trace),
+            recorded=self._recorded,
         )
+        self._means.tell(ended)  # whatever letting go of its media comes to
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            self._means.media.remove(stream)
 
     def _gone(self) -> None:
         """Forget the call."""

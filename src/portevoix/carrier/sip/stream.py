@@ -136,6 +136,12 @@ class Stream:
         """Play a message from its first frame on, in place of whatever plays."""
         self._playing = Playing(data, on_done)
 
+    def respeak(self, data: bytes) -> None:
+        """Go on where the message is, as another codec says it."""
+        playing = self._playing
+        if playing is not None:
+            playing.data = memoryview(data)
+
     @property
     def is_playing(self) -> bool:
         """Whether a message is on its way out."""
@@ -243,7 +249,7 @@ class Stream:
         name = f"{self._ssrc:08x}@portevoix"
         try:
             self.reports.sendto(rtcp.report(sent, self.reception, time.time(), name, ends=ends), (host, port + 1))
-        except OSError:
+        except (OSError, OverflowError):  # beyond the last port there is none
             self.unsent += 1
 
     def summary(self) -> str:

@@ -48,6 +48,8 @@ ROOM_LIMIT_S = 5.0
 CLOSE_LIMIT_S = 5.0
 AGAIN_S = 1.0
 """How long to wait before a process that did not even begin is started again."""
+MARGIN_S = 60.0
+"""How long after the longest that a call can take its process may still tell its end."""
 READ_BYTES = 262_144
 
 Said = Registration | Health | Counted
@@ -81,10 +83,10 @@ class _Call:
         if not self.ended.done():
             self.ended.set_result(ended)
 
-    def lose(self, key: int) -> None:
+    def lose(self, key: int, why: str) -> None:
         """End as lost: nobody knows what became of it."""
         now = self._clock()
-        trace = ((now, "process_lost", "the media process ended in the middle of the call"),)
+        trace = ((now, "process_lost", why),)
         self.end(Ended(key, now, Outcome.LOST, None, self.rang_at, self.answered_at, trace=trace))
 
 
@@ -160,20 +162,33 @@ class _Process:
 
     def end(self, ended: Ended) -> None:
         """Take a call's end."""
-        call = self.calls.pop(ended.key, None)
+        call = self._forget(ended.key)
+        if call is not None:
+            call.end(ended)
+
+    def give_up(self, key: int) -> None:
+        """Wait no longer for a call's end."""
+        self.say(HangUp(key))
+        call = self._forget(key)
+        if call is not None:
+            call.lose(key, "the media process has told no end of the call")
+
+    def _forget(self, key: int) -> _Call | None:
+        """Let go of a call, and of what it plays where no other plays it."""
+        call = self.calls.pop(key, None)
         if call is None:
-            return
-        call.end(ended)
+            return None
         self._playing[call.sha256] -= 1
         if not self._playing[call.sha256]:
             del self._playing[call.sha256]
             self.say(Forget(call.sha256))
+        return call
 
     def lose(self) -> None:
         """Take note that it is gone, and its calls with it."""
         self.is_lost = True
         for key, call in self.calls.items():
-            call.lose(key)
+            call.lose(key, "the media process ended in the middle of the call")
         self.calls.clear()
 
     async def close(self) -> None:
@@ -198,16 +213,22 @@ class Supervisor:
         terms: how they are set up.
         clock: seconds since 1970.
         on_said: told of registrations, health, and what was counted.
+        margin_s: how long after the longest that a call can take its end is waited for.
     """
 
     def __init__(
-        self, terms: SipTerms, clock: Callable[[], float], on_said: Callable[[Said], None] = lambda said: None
+        self,
+        terms: SipTerms,
+        clock: Callable[[], float],
+        on_said: Callable[[Said], None] = lambda said: None,
+        margin_s: float = MARGIN_S,
     ) -> None:
         self.counts: Counter[str] = Counter()
         """What was counted since the start: ``restarts``, and what ``wire.Counted`` lists."""
         self._terms = terms
         self._clock = clock
         self._on_said = on_said
+        self._margin_s = margin_s
         self._processes: dict[int, _Process] = {}
         self._watched: dict[int, Peer] = {}
         self._changed = asyncio.Condition()
@@ -260,6 +281,8 @@ class Supervisor:
     async def call(self, begin: Begin, alaw: bytes, told: Callable[[Rang | Answered], None]) -> Ended:
         """Make a call, to its end; cancelled, it hangs up.
 
+        One that its process has forgotten, or never ends, is lost: its hold and its place on the trunk must not stay.
+
         Raises:
             NoProcess: none was there in time; nothing was dialled.
         """
@@ -267,6 +290,10 @@ class Supervisor:
         call = _Call(begin.sha256, told, self._clock)
         process.begin(begin, alaw, call)
         try:
+            await asyncio.wait({call.ended}, timeout=self._terms.ring_timeout_s + begin.longest_s + self._margin_s)
+            if not call.ended.done():
+                log.error("media_process_told_no_end", index=process.index)
+                process.give_up(begin.key)
             return await call.ended
         except asyncio.CancelledError:
             process.say(HangUp(begin.key))
