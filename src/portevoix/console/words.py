@@ -229,6 +229,10 @@ REFUSALS |= {
     "no_deposit_route": N_("No route takes voicemail deposits for these numbers. Nothing was sent."),
     "daily_cap_reached": N_("The allowance of the day does not cover this. Nothing was sent."),
     "price_risen": N_("The price has changed since you saw it. Nothing was sent; look at it again."),
+    "draft_changed": N_(
+        "What would be sent has changed since you saw it, in another tab for instance. "
+        "Nothing was sent; look at it again."
+    ),
     "draft_not_found": N_("This message is not kept any more. Begin it anew."),
     "draft_sent": N_("This message was sent meanwhile."),
     "deposit_needs_recording": N_("A voicemail deposit plays a recording: choose one, upload one, or record one."),
