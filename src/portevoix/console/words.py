@@ -108,6 +108,7 @@ WORDS = {
     "invite-person": N_("made a new link for somebody"),
     "disable-person": N_("shut somebody out"),
     "enable-person": N_("let somebody in again"),
+    "reset-codes": N_("reset somebody’s one-time codes"),
     "change-role": N_("changed a role"),
     "send-tariff": N_("sent a tariff file"),
     "import-tariff": N_("imported a tariff"),
@@ -270,6 +271,7 @@ _OF_ONE = re.compile(r" \([a-z]{2}\)|: ['\"].*$", re.DOTALL)
 #: What is said once something was done, by the word in the address of the page that follows.
 SAID = {
     "signed-out": N_("You are signed out."),
+    "password-kept": N_("Your password is kept. Sign in with it, and with a one-time code."),
     "password-changed": N_("Your password is changed. Everywhere else you are signed out."),
     "codes-on": N_("From now on a one-time code is asked for when you sign in."),
     "codes-off": N_("No one-time code is asked for any more."),

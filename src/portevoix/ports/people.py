@@ -51,6 +51,9 @@ class People(Protocol):
     async def invited(self, digest: bytes) -> Person | None:
         """Read whom a link that is still good was made for."""
 
+    async def take_invitation(self, digest: bytes) -> int | None:
+        """Take a link that is still good, once: returns whom it was made for."""
+
 
 class Sessions(Protocol):
     """Who is signed in, known by the digest of a token."""

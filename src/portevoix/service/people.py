@@ -79,14 +79,19 @@ async def find_invited(house: House, token: str) -> Person:
     return person
 
 
-async def accept(house: House, token: str, password: str) -> SignedIn:
-    """Take a link: keep the password that was chosen, and sign in. Raises InvitationInvalid, PasswordRefused."""
+async def accept(house: House, token: str, password: str) -> SignedIn | None:
+    """Take a link: keep the password that was chosen, and sign in, but for somebody who is asked for codes.
+
+    Raises:
+        InvitationInvalid, PasswordRefused.
+    """
     person = await find_invited(house, token)
     password_hash = await hash_password(parse_password(password, person.email))
     async with house.unit_of_work() as together:
-        await find_invited(together, token)  # of two at once, one comes too late
+        if await together.people.take_invitation(_digest(token)) is None:
+            raise InvitationInvalid("somebody else has used the link")
         await together.people.set_password(person.id, password_hash)
-        return await _open(together, person)
+        return None if person.is_totp_on else await _open(together, person)
 
 
 async def sign_in(house: House, email: str, password: str, code: str) -> SignedIn:
@@ -165,6 +170,11 @@ async def ask_for_none(house: House, person: Person, code: str) -> None:
     """Ask for no one-time codes any more. Raises CodeRefused."""
     if not await _takes(house, person, person.totp_generation, code):
         raise CodeRefused("the code is wrong")
+    await house.people.set_totp(person.id, person.totp_generation, is_on=False)
+
+
+async def reset_codes(house: House, person: Person) -> None:
+    """Ask for no one-time codes of somebody who has lost what makes them."""
     await house.people.set_totp(person.id, person.totp_generation, is_on=False)
 
 
