@@ -111,7 +111,7 @@ async def sign_in(house: House, email: str, password: str, code: str) -> SignedI
     is_right = await is_password(password, password_hash)
     if person is None or not is_right or person.is_disabled or not await _passes(house, person, code):
         raise SignInRefused("e-mail, password and code do not belong together")
-    return await _open(house, person)
+    return await _open(house, person, password_hash)
 
 
 async def find_session(house: House, token: str) -> tuple[Session, str | None]:
@@ -198,9 +198,9 @@ async def _takes(house: House, person: Person, generation: int, code: str) -> bo
     return False
 
 
-async def _open(house: House, person: Person) -> SignedIn:
+async def _open(house: House, person: Person, password_hash: str | None = None) -> SignedIn:
     token = _token(house)
-    return SignedIn(await house.sessions.open(person.id, _digest(token), house.entropy(32)), token)
+    return SignedIn(await house.sessions.open(person.id, _digest(token), house.entropy(32), password_hash), token)
 
 
 def _token(house: House) -> str:

@@ -54,8 +54,13 @@ WITH found AS (
 DELETE FROM invitation i USING found WHERE i.digest = found.digest RETURNING i.person_id;
 
 -- name: open_session
+-- The person's row is locked: whoever changes the password, or shuts the person out, comes before or after.
 INSERT INTO session (person_id, digest, salt, created_at, rotated_at, seen_at)
-VALUES (%(person_id)s, %(digest)s, %(salt)s, %(at)s, %(at)s, %(at)s);
+SELECT id, %(digest)s, %(salt)s, %(at)s, %(at)s, %(at)s FROM person
+WHERE id = %(person_id)s AND NOT is_disabled
+    AND (%(password_hash)s::text IS NULL OR password_hash = %(password_hash)s)
+FOR SHARE
+RETURNING id;
 
 -- name: session
 -- Noted as used once a minute at most: a page is several requests.
