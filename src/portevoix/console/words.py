@@ -195,6 +195,10 @@ REFUSALS = {
     ),
     # developers, and the operator's pages
     "not_sure": N_("Tick the box, if you are sure."),
+    "key_replaced": N_(
+        "This form was sent twice: the key has its successor, which was shown. If nobody has kept it, make another."
+    ),
+    "secret_replaced": N_("It was replaced since you saw the page, and not once more. This is the secret now."),
     "account_opened": N_(
         "This form was sent twice: its account is open, and its keys were shown. If nobody has kept them, make others."
     ),
