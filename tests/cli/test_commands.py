@@ -195,3 +195,9 @@ def test_no_database_runs_on_after_a_command(desk: Desk) -> None:
 
 def _statement(desk: Desk, account: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(desk.run("ledger", "statement", account, "--csv"))))
+
+
+def test_somebodys_codes_are_reset_by_address(desk: Desk) -> None:
+    desk.json("operator", "create", "claire@example.org")
+    assert "Claire@example.org is asked for no code" in desk.run("person", "reset-codes", "Claire@example.org")
+    assert "nobody with the address" in desk.refuse("person", "reset-codes", "nobody@example.org")

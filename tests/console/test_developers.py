@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -99,11 +100,43 @@ async def test_a_key_that_will_not_do_is_refused_and_what_was_typed_kept(
     assert len(await keys_of(house, people)) == before
 
 
+async def shown(people: People, path: str, name: str) -> str:
+    """Read what a page's form bears."""
+    (value,) = set(re.findall(rf'name="{name}" value="([^"]+)"', (await people.manager.get(path)).text))
+    return str(value)
+
+
+async def replace_key(people: People, key: str, grace: str) -> httpx2.Response:
+    page = f"{place(people)}/keys/{key}"
+    return await people.manager.post(f"{page}/rotate", grace=grace, once=await shown(people, page, "once"))
+
+
+@pytest.mark.parametrize("grace", ["0", "24"])
+async def test_a_double_click_makes_one_successor(people: People, house: House, grace: str) -> None:
+    key, _ = await make(house, people)
+    before = len(await keys_of(house, people))
+    page = f"{place(people)}/keys/{key}"
+    once = await shown(people, page, "once")
+    answers = [await people.manager.post(f"{page}/rotate", grace=grace, once=once) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert "This form was sent twice: the key has its successor" in words_of(answers[1])
+    assert len(await keys_of(house, people)) == before + 1
+
+
+async def test_a_successor_is_made_by_a_form_of_ours_alone(people: People, house: House) -> None:
+    key, _ = await make(house, people)
+    before = len(await keys_of(house, people))
+    for once in ("", "x" * 32, "0" * 33):
+        answer = await people.manager.post(f"{place(people)}/keys/{key}/rotate", grace="0", once=once)
+        assert answer.status_code == 422
+    assert len(await keys_of(house, people)) == before
+
+
 async def test_a_key_is_replaced_and_the_one_before_is_good_for_a_while(
     people: People, house: House, clock: ManualClock
 ) -> None:
     key, old = await make(house, people)
-    answer = await people.manager.post(f"{place(people)}/keys/{key}/rotate", grace="1")
+    answer = await replace_key(people, key, "1")
     (new,) = set(SECRET.findall(answer.text))
     assert await works(people.manager.http, old)
     clock.advance(hours=1)
@@ -139,10 +172,25 @@ async def test_the_webhooks_secret_is_shown_when_asked_for_and_replaced(people: 
     assert secret in unescape((await people.manager.post(f"{place(people)}/webhook-secret")).text)
     assert (await people.manager.post(f"{place(people)}/webhook-secret/rotate")).status_code == 422
     assert (await webhook_secret(house, ref)).reveal() == secret
-    answer = await people.manager.post(f"{place(people)}/webhook-secret/rotate", sure="yes")
+    generation = await shown(people, place(people), "generation")
+    answer = await people.manager.post(f"{place(people)}/webhook-secret/rotate", sure="yes", generation=generation)
     fresh = (await webhook_secret(house, ref)).reveal()
     assert fresh != secret
     assert fresh in unescape(answer.text)
+
+
+async def test_a_double_click_replaces_the_secret_once(people: People, house: House) -> None:
+    ref = AccountRef(people.account.account, Mode.SANDBOX)
+    fields = {"sure": "yes", "generation": await shown(people, place(people), "generation")}
+    path = f"{place(people)}/webhook-secret/rotate"
+    answers = await asyncio.gather(*(people.manager.post(path, **fields) for _ in range(2)))
+    fresh = (await webhook_secret(house, ref)).reveal()
+    assert (await house.notices.secret_generation((await house.accounts.find(ref)).id))[0] == 2
+    assert [fresh in unescape(answer.text) for answer in answers] == [True, True]
+    assert sorted("and not once more" in words_of(answer) for answer in answers) == [False, True]
+    for generation in ("", "x", "9" * 30):
+        wrong = await people.manager.post(path, sure="yes", generation=generation)
+        assert (wrong.status_code, "Tick the box" in words_of(wrong)) == (422, True)
 
 
 async def test_a_viewer_sees_keys_and_requests_and_no_form(people: People) -> None:

@@ -293,6 +293,19 @@ async def test_people_are_shut_out_let_in_again_and_given_another_role(people: P
     assert (await people.manager.get("/console/me")).status_code == 200
 
 
+async def test_whoever_has_lost_their_codes_is_asked_for_none_any_more(people: People, house: House) -> None:
+    manager = next(one for one in await house.people.list() if one.email.text == MANAGER)
+    at = f"/console/operator/people/{manager.public_id}/reset-codes"
+    assert at not in (await people.operator.get("/console/operator/people")).text
+    await house.people.set_totp(manager.id, 1, is_on=True)
+    assert at in (await people.operator.get("/console/operator/people")).text
+    assert (await people.operator.post(at)).status_code == 303
+    found = await house.people.find(manager.public_id)
+    assert (found.is_totp_on, found.totp_generation) == (False, 1)
+    (deed,) = await house.deeds.newest(None, 1)
+    assert (deed.action, deed.subject) == ("reset-codes", manager.public_id)
+
+
 async def test_an_operator_neither_shuts_out_itself_nor_becomes_less(people: People, house: House) -> None:
     own = next(one for one in await house.people.list() if one.email.text == OPERATOR)
     answer = await people.operator.post(f"/console/operator/people/{own.public_id}/disable")

@@ -15,7 +15,7 @@ from portevoix.console import words
 from portevoix.console.texts import texts_in
 from portevoix.domain.account import Access, Scope, State
 from portevoix.domain.campaign import Campaign
-from portevoix.domain.draft import KEPT_FOR, MOST_KEPT, DraftNotFound, PriceRisen
+from portevoix.domain.draft import KEPT_FOR, MOST_KEPT, DraftChanged, DraftNotFound, PriceRisen
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.number import Number
 from portevoix.domain.person import Language
@@ -263,7 +263,7 @@ async def test_numbers_that_cannot_be_called_are_named_by_line_and_left_out_on_d
     ]
     assert "<script>alert" not in page.text
     path, fields = button(page)
-    plain = await people.manager.post(path, most_micros=fields["most_micros"])
+    plain = await people.manager.post(path, most_micros=fields["most_micros"], seen=fields["seen"])
     assert (plain.status_code, "Some of the numbers cannot be called." in words_of(plain)) == (422, True)
     await untouched(people, house)
     assert "Send to 2 (left out: 4)" in words_of(page)
@@ -415,11 +415,46 @@ async def test_nothing_is_sent_for_more_than_was_shown(people: People, house: Ho
     page = await review(people)
     path, fields = button(page)
     for most in (str(int(fields["most_micros"]) - 1), "", "x", "-1"):
-        refused = await people.manager.post(path, most_micros=most)
+        refused = await people.manager.post(path, **{**fields, "most_micros": most})
         assert refused.status_code == 422
     await untouched(people, house)
-    dearer = await people.manager.post(path, most_micros=str(int(fields["most_micros"]) - 1))
+    dearer = await people.manager.post(path, **{**fields, "most_micros": str(int(fields["most_micros"]) - 1)})
     assert words.refusal(texts_in(Language.EN), PriceRisen("")) in words_of(dearer)
+
+
+@pytest.mark.parametrize("changed", [{"text": "Un autre texte."}, {"numbers": TWO}, {"sender": LANDLINE}])
+async def test_what_another_tab_has_changed_is_shown_before_it_is_sent(
+    people: People, house: House, changed: dict[str, str]
+) -> None:
+    page = await review(people)
+    await review(people, draft=button(page)[0][-32:], **changed)
+    refused = await press(people, page)
+    assert (refused.status_code, words.refusal(texts_in(Language.EN), DraftChanged("")) in words_of(refused)) == (
+        422,
+        True,
+    )
+    await untouched(people, house)
+    assert (await press(people, refused)).status_code == 303
+    assert len(await sent(people, house)) == 1
+
+
+async def test_a_list_that_another_tab_has_put_in_its_place_is_shown_before_it_is_sent(
+    people: People, house: House
+) -> None:
+    page = await review(people, csv(f"{ONE}\n"), numbers="")
+    await review(people, csv(f"{TWO}\n"), numbers="", draft=button(page)[0][-32:])
+    assert (await press(people, page)).status_code == 422
+    await untouched(people, house)
+
+
+async def test_no_more_numbers_are_left_out_than_were_shown(people: People, house: House) -> None:
+    page = await review(people, numbers=f"{ONE}\n112")
+    path, fields = button(page)
+    for bad in ("2", "0", "x"):
+        refused = await people.manager.post(path, **{**fields, "without_bad": bad})
+        assert refused.status_code == 422
+    await untouched(people, house)
+    assert (await people.manager.post(path, **fields)).status_code == 303
 
 
 async def test_a_date_is_of_the_sandboxs_own_clock(people: People, house: House) -> None:

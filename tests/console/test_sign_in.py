@@ -10,7 +10,7 @@ from portevoix.console.cookies import NAME
 from portevoix.domain.ids import Mode
 from portevoix.domain.person import SESSION_IDLE, SESSION_LIFE, TOKEN_GRACE, TOKEN_LIFE, Role
 from portevoix.ports import House
-from portevoix.service.people import add_person, invite
+from portevoix.service.people import add_person, invite, totp_secret
 from tests.console.conftest import MANAGER, OPERATOR, People
 from tests.console.visitor import HERE, PASSWORD, Visitor, words_of
 from tests.parts import ManualClock
@@ -35,6 +35,29 @@ async def test_a_link_lets_its_person_in_once(http: httpx2.AsyncClient, house: H
     refused = await late.post(link, password="another password!")
     assert (refused.status_code, late.token) == (422, "")
     assert "This link was used" in words_of(refused)
+
+
+async def test_a_link_does_not_stand_for_the_code_that_somebody_has_asked_for(people: People, house: House) -> None:
+    manager = next(one for one in await house.people.list() if one.email.text == MANAGER)
+    await house.people.set_totp(manager.id, 1, is_on=True)
+    visitor = Visitor(people.manager.http)
+    answer = await visitor.post(f"/console/welcome/{await invite(house, manager)}", password="a brand new one!")
+    assert (answer.status_code, visitor.token) == (303, "")
+    assert "Your password is kept." in words_of(await visitor.follow(answer))
+    assert (await people.manager.get("/console/me")).status_code == 303, "sessions of before are over"
+    assert (await visitor.sign_in(MANAGER, "a brand new one!")).status_code == 422
+    code = pyotp.TOTP(totp_secret(house, manager, 1)).at(house.clock.now())
+    assert (await visitor.sign_in(MANAGER, "a brand new one!", code)).status_code == 303
+
+
+async def test_who_takes_a_link_is_noted_by_the_link_whatever_the_form_says(
+    http: httpx2.AsyncClient, house: House
+) -> None:
+    _, token = await add_person(house, OPERATOR, Role.OPERATOR, None)
+    for link, who in ((token, OPERATOR), (token, ""), ("nobodys", "")):
+        await Visitor(http).post(f"/console/welcome/{link}", password=PASSWORD, email="somebody@example.org")
+        (deed,) = await house.deeds.newest(None, 1)
+        assert (deed.action, deed.who) == ("accept-invitation", who)
 
 
 async def test_a_link_is_good_for_two_days(http: httpx2.AsyncClient, house: House, clock: ManualClock) -> None:

@@ -61,6 +61,15 @@ async def enable(house: House, email: str) -> None:
     click.echo(f"{email} may sign in")
 
 
+@command.command("reset-codes")
+@click.argument("email")
+@on_house
+async def reset_codes(house: House, email: str) -> None:
+    """Ask EMAIL for no one-time codes, until they are set up again: for somebody who has lost their authenticator."""
+    await people.reset_codes(house, await _find(house, email))
+    click.echo(f"{email} is asked for no code")
+
+
 @command.command("list")
 @json_option
 @on_house

@@ -30,9 +30,9 @@ from portevoix.domain.errors import (
 )
 from portevoix.domain.ids import AccountRef, Mode, parse_public_id
 from portevoix.domain.limit import Limit
-from portevoix.domain.person import Role, RoleRefused, Session, SignedOut
+from portevoix.domain.person import InvitationInvalid, Role, RoleRefused, Session, SignedOut
 from portevoix.ports import House, Limits
-from portevoix.service.people import find_session, form_guard
+from portevoix.service.people import find_invited, find_session, form_guard
 from portevoix.web.address import limited_as
 from portevoix.web.answer import Answer, Stream
 from portevoix.web.body import BodyTooLarge, Incoming
@@ -174,7 +174,7 @@ class Door:
         await self._check_form(visit)
         await self._count_guess(visit)
         deed = await self.house.deeds.begin(
-            visit.session.person.email.text if visit.session else visit.field("email")[:254],
+            visit.session.person.email.text if visit.session else await self._stranger_of(visit),
             visit.session.person.id if visit.session else None,
             _done_to(visit),
             self.page.does,
@@ -191,6 +191,15 @@ class Door:
         finally:
             await self.house.deeds.end(deed, outcome)
         return reply
+
+    async def _stranger_of(self, visit: Visit) -> str:
+        """Tell whose address somebody who is not signed in comes with: the link's own, where there is one."""
+        if "token" not in visit.path:
+            return visit.field("email")[:254]
+        try:
+            return (await find_invited(self.house, visit.path["token"])).email.text
+        except InvitationInvalid:
+            return ""
 
     async def _check_form(self, visit: Visit) -> None:
         """See that a form is ours. Raises FormExpired, RateLimited."""

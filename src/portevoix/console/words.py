@@ -108,6 +108,7 @@ WORDS = {
     "invite-person": N_("made a new link for somebody"),
     "disable-person": N_("shut somebody out"),
     "enable-person": N_("let somebody in again"),
+    "reset-codes": N_("reset somebody’s one-time codes"),
     "change-role": N_("changed a role"),
     "send-tariff": N_("sent a tariff file"),
     "import-tariff": N_("imported a tariff"),
@@ -124,11 +125,13 @@ TRACES = {
     "far_end_hung_up": N_("The other side hung up"),
     "hold": N_("Put on hold"),
     "machine": N_("A machine was heard"),
+    "media_lost": N_("The sound broke off"),
     "no_media": N_("No sound came through"),
     "no_port": N_("No port was free for the sound"),
     "no_response": N_("The trunk did not answer"),
     "no_tap": N_("The answer could not be listened to"),
     "played": N_("The message was played to its end"),
+    "process_lost": N_("The process that made the call was lost"),
     "recorded": N_("The beginning was recorded for proof"),
     "redirect": N_("Redirected"),
     "refused": N_("The trunk refused"),
@@ -194,6 +197,10 @@ REFUSALS = {
     ),
     # developers, and the operator's pages
     "not_sure": N_("Tick the box, if you are sure."),
+    "key_replaced": N_(
+        "This form was sent twice: the key has its successor, which was shown. If nobody has kept it, make another."
+    ),
+    "secret_replaced": N_("It was replaced since you saw the page, and not once more. This is the secret now."),
     "account_opened": N_(
         "This form was sent twice: its account is open, and its keys were shown. If nobody has kept them, make others."
     ),
@@ -229,6 +236,10 @@ REFUSALS |= {
     "no_deposit_route": N_("No route takes voicemail deposits for these numbers. Nothing was sent."),
     "daily_cap_reached": N_("The allowance of the day does not cover this. Nothing was sent."),
     "price_risen": N_("The price has changed since you saw it. Nothing was sent; look at it again."),
+    "draft_changed": N_(
+        "What would be sent has changed since you saw it, in another tab for instance. "
+        "Nothing was sent; look at it again."
+    ),
     "draft_not_found": N_("This message is not kept any more. Begin it anew."),
     "draft_sent": N_("This message was sent meanwhile."),
     "deposit_needs_recording": N_("A voicemail deposit plays a recording: choose one, upload one, or record one."),
@@ -266,6 +277,7 @@ _OF_ONE = re.compile(r" \([a-z]{2}\)|: ['\"].*$", re.DOTALL)
 #: What is said once something was done, by the word in the address of the page that follows.
 SAID = {
     "signed-out": N_("You are signed out."),
+    "password-kept": N_("Your password is kept. Sign in with it, and with a one-time code."),
     "password-changed": N_("Your password is changed. Everywhere else you are signed out."),
     "codes-on": N_("From now on a one-time code is asked for when you sign in."),
     "codes-off": N_("No one-time code is asked for any more."),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 
 from portevoix.domain.errors import DomainError, NotFound
 
@@ -27,6 +29,12 @@ class DraftSent(DomainError):
     """The draft was sent meanwhile; nothing was sent twice."""
 
     code = "draft_sent"
+
+
+class DraftChanged(DomainError):
+    """What would be sent is not what was shown, another tab has changed it for instance; nothing was sent."""
+
+    code = "draft_changed"
 
 
 class PriceRisen(DomainError):
@@ -65,6 +73,12 @@ class Draft:
     fields: Mapping[str, str]
     listed: Listed | None = None
     campaign: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sums up what would be sent, in hexadecimal: another digest is another message."""
+        content = [sorted(self.fields.items()), self.listed.entries if self.listed else None]
+        return sha256(json.dumps(content).encode("ascii")).hexdigest()
 
 
 def draft_id(entropy: bytes) -> str:

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from portevoix.domain.errors import InvalidValue
+from portevoix.domain.errors import DomainError, InvalidValue
 from portevoix.domain.schedule import PARIS
 
 # A host and a port (RFC 3986, 3.2), without user information.
@@ -33,6 +33,12 @@ class NotifyUrlInvalid(InvalidValue):
     """Not a URL that can be notified."""
 
     code = "notify_url_invalid"
+
+
+class SecretReplaced(DomainError):
+    """The signing secret is not the one any more that was to be replaced; nothing was changed."""
+
+    code = "secret_replaced"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,15 @@ class Notices(Protocol):
     async def secret_generation(self, account_id: int) -> tuple[int, datetime | None]:
         """Tell which signing secret an account has, and when it took the place of the one before."""
 
-    async def rotate_secret(self, account_id: int) -> tuple[int, datetime | None]:
-        """Give an account its next signing secret."""
+    async def rotate_secret(self, account_id: int, instead_of: int | None = None) -> tuple[int, datetime | None]:
+        """Give an account its next signing secret.
+
+        Args:
+            instead_of: the generation that it has to have; ``None`` for any.
+
+        Raises:
+            SecretReplaced: it has another one.
+        """
 
     async def mail(self, mail: int) -> SentMail | None:
         """Read a mail."""

@@ -51,12 +51,22 @@ class People(Protocol):
     async def invited(self, digest: bytes) -> Person | None:
         """Read whom a link that is still good was made for."""
 
+    async def take_invitation(self, digest: bytes) -> int | None:
+        """Take a link that is still good, once: returns whom it was made for."""
+
 
 class Sessions(Protocol):
     """Who is signed in, known by the digest of a token."""
 
-    async def open(self, person_id: int, digest: bytes, salt: bytes) -> Session:
-        """Begin a session."""
+    async def open(self, person_id: int, digest: bytes, salt: bytes, password_hash: str | None = None) -> Session:
+        """Begin a session.
+
+        Args:
+            password_hash: of the password that was checked; ``None`` where none was.
+
+        Raises:
+            SignInRefused: the password is another one by now, or the person is shut out.
+        """
 
     async def find(self, digest: bytes) -> Session | None:
         """Read a session that is not over, and note that it is used."""

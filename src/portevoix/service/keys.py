@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -11,6 +11,9 @@ from portevoix.domain.account import ApiKey, KeyTerms, parse_name, secret_hint, 
 from portevoix.domain.errors import InvalidValue
 from portevoix.domain.ids import AccountRef, Mode, parse_public_id, public_id
 from portevoix.ports import House
+
+Alongside = Callable[[House], Awaitable[None]]
+"""What is done in the same unit of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,18 @@ async def revoke_key(house: House, key: str) -> None:
     await house.keys.revoke(parse_public_id(key, "key"))
 
 
-async def rotate_key(house: House, key: str, grace: timedelta) -> NewKey:
+async def rotate_key(house: House, key: str, grace: timedelta, alongside: Alongside | None = None) -> NewKey:
     """Make a key's successor with the same terms; both are valid for the grace time.
+
+    Args:
+        alongside: what else is done in the unit of work, before; what it raises undoes all.
 
     Raises:
         NotFound: no such key, or it is not valid any more.
     """
     async with house.unit_of_work() as together:
+        if alongside is not None:
+            await alongside(together)
         account_id, terms = await together.keys.expire(parse_public_id(key, "key"), house.clock.now() + grace)
         (old,) = await together.keys.list(key=key)
         return await make_key(together, account_id, old.account.mode, terms)

@@ -127,7 +127,14 @@ async def webhook_secret(house: House, access: Access) -> WebhookSecret:
     return WebhookSecret.derive(house.pepper, access.account_id, generation)
 
 
-async def rotate_webhook_secret(house: House, access: Access) -> WebhookSecret:
-    """Give the account another signing secret; for a day, webhooks are signed with both."""
-    generation, _ = await house.notices.rotate_secret(access.account_id)
+async def rotate_webhook_secret(house: House, access: Access, instead_of: int | None = None) -> WebhookSecret:
+    """Give the account another signing secret; for a day, webhooks are signed with both.
+
+    Args:
+        instead_of: the generation that is to be replaced; ``None`` for whichever it is.
+
+    Raises:
+        SecretReplaced: it was replaced already.
+    """
+    generation, _ = await house.notices.rotate_secret(access.account_id, instead_of)
     return WebhookSecret.derive(house.pepper, access.account_id, generation)

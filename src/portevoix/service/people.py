@@ -79,14 +79,19 @@ async def find_invited(house: House, token: str) -> Person:
     return person
 
 
-async def accept(house: House, token: str, password: str) -> SignedIn:
-    """Take a link: keep the password that was chosen, and sign in. Raises InvitationInvalid, PasswordRefused."""
+async def accept(house: House, token: str, password: str) -> SignedIn | None:
+    """Take a link: keep the password that was chosen, and sign in, but for somebody who is asked for codes.
+
+    Raises:
+        InvitationInvalid, PasswordRefused.
+    """
     person = await find_invited(house, token)
     password_hash = await hash_password(parse_password(password, person.email))
     async with house.unit_of_work() as together:
-        await find_invited(together, token)  # of two at once, one comes too late
+        if await together.people.take_invitation(_digest(token)) is None:
+            raise InvitationInvalid("somebody else has used the link")
         await together.people.set_password(person.id, password_hash)
-        return await _open(together, person)
+        return None if person.is_totp_on else await _open(together, person)
 
 
 async def sign_in(house: House, email: str, password: str, code: str) -> SignedIn:
@@ -106,7 +111,7 @@ async def sign_in(house: House, email: str, password: str, code: str) -> SignedI
     is_right = await is_password(password, password_hash)
     if person is None or not is_right or person.is_disabled or not await _passes(house, person, code):
         raise SignInRefused("e-mail, password and code do not belong together")
-    return await _open(house, person)
+    return await _open(house, person, password_hash)
 
 
 async def find_session(house: House, token: str) -> tuple[Session, str | None]:
@@ -168,6 +173,11 @@ async def ask_for_none(house: House, person: Person, code: str) -> None:
     await house.people.set_totp(person.id, person.totp_generation, is_on=False)
 
 
+async def reset_codes(house: House, person: Person) -> None:
+    """Ask for no one-time codes of somebody who has lost what makes them."""
+    await house.people.set_totp(person.id, person.totp_generation, is_on=False)
+
+
 def form_guard(house: House, session: Session) -> str:
     """Make what forms of a session bear, so that no other site can send them (CSRF)."""
     return hmac.digest(house.pepper, b"form:" + session.salt, "sha256").hex()
@@ -188,9 +198,9 @@ async def _takes(house: House, person: Person, generation: int, code: str) -> bo
     return False
 
 
-async def _open(house: House, person: Person) -> SignedIn:
+async def _open(house: House, person: Person, password_hash: str | None = None) -> SignedIn:
     token = _token(house)
-    return SignedIn(await house.sessions.open(person.id, _digest(token), house.entropy(32)), token)
+    return SignedIn(await house.sessions.open(person.id, _digest(token), house.entropy(32), password_hash), token)
 
 
 def _token(house: House) -> str:

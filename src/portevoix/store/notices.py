@@ -19,7 +19,7 @@ from portevoix.domain.notice import (
     Webhook,
     WebhookState,
 )
-from portevoix.domain.webhook import WebhookAnswer
+from portevoix.domain.webhook import SecretReplaced, WebhookAnswer
 from portevoix.ports import Clock
 from portevoix.store.database import Connection, Database
 from portevoix.store.jobs import DELIVER, SEND_MAIL, Errand, defer
@@ -118,10 +118,13 @@ class PostgresNotices:
         ((generation, rotated_at),) = await self._rows("secret_generation", {"account_id": account_id})
         return generation, rotated_at
 
-    async def rotate_secret(self, account_id: int) -> tuple[int, datetime | None]:
+    async def rotate_secret(self, account_id: int, instead_of: int | None = None) -> tuple[int, datetime | None]:
         """Give an account its next signing secret."""
-        values = {"account_id": account_id, "at": self._clock.now()}
-        ((generation, rotated_at),) = await self._rows("rotate_secret", values)
+        values = {"account_id": account_id, "at": self._clock.now(), "instead_of": instead_of}
+        rows = await self._rows("rotate_secret", values)
+        if not rows:
+            raise SecretReplaced("the secret was replaced meanwhile")
+        generation, rotated_at = rows[0]
         return generation, rotated_at
 
     async def mail(self, mail: int) -> SentMail | None:

@@ -48,7 +48,7 @@ class PostgresPeople:
 
     async def set_password(self, person_id: int, password_hash: str) -> None:
         """Keep another password; every session and invitation of the person ends."""
-        await self._rows("set_password", {"person_id": person_id, "hash": password_hash})
+        await self._end_all("set_password", {"person_id": person_id, "hash": password_hash})
 
     async def set_language(self, person_id: int, language: Language) -> None:
         """Keep the language that was chosen."""
@@ -69,7 +69,7 @@ class PostgresPeople:
 
     async def set_disabled(self, person_id: int, *, is_disabled: bool) -> None:
         """Shut a person out, whose sessions end, or let it in again."""
-        await self._rows("set_disabled", {"person_id": person_id, "is_disabled": is_disabled})
+        await self._end_all("set_disabled", {"person_id": person_id, "is_disabled": is_disabled})
 
     async def invite(self, person_id: int, digest: bytes, expires_at: datetime) -> None:
         """Keep a link, in place of any before."""
@@ -79,6 +79,17 @@ class PostgresPeople:
         """Read whom a link that is still good was made for."""
         rows = await self._rows("invited", {"digest": digest})
         return person_of(rows[0]) if rows else None
+
+    async def take_invitation(self, digest: bytes) -> int | None:
+        """Take a link that is still good; returns whom it was made for."""
+        rows = await self._rows("take_invitation", {"digest": digest})
+        return rows[0][0] if rows else None
+
+    async def _end_all(self, query: str, values: dict[str, Any]) -> None:
+        """Change a person, whose sessions and invitations end."""
+        async with self._database.transaction() as connection:
+            await connection.execute(SQL[query], values)
+            await connection.execute(SQL["end_all"], values)
 
     async def _rows(self, query: str, values: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
         async with self._database.connection() as connection:

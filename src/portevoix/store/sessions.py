@@ -8,7 +8,7 @@ from typing import Any
 
 from portevoix.domain.errors import Unavailable
 from portevoix.domain.ids import AccountRef
-from portevoix.domain.person import SESSION_IDLE, SESSION_LIFE, TOKEN_GRACE, Deed, Session
+from portevoix.domain.person import SESSION_IDLE, SESSION_LIFE, TOKEN_GRACE, Deed, Session, SignInRefused
 from portevoix.ports import Clock
 from portevoix.store.database import Database
 from portevoix.store.people import SQL, person_of
@@ -23,9 +23,11 @@ class PostgresSessions:
         self._database = database
         self._clock = clock
 
-    async def open(self, person_id: int, digest: bytes, salt: bytes) -> Session:
+    async def open(self, person_id: int, digest: bytes, salt: bytes, password_hash: str | None = None) -> Session:
         """Begin a session."""
-        await self._rows("open_session", {"person_id": person_id, "digest": digest, "salt": salt})
+        values = {"person_id": person_id, "digest": digest, "salt": salt, "password_hash": password_hash}
+        if not await self._rows("open_session", values):
+            raise SignInRefused("the password was changed meanwhile, or the person shut out")
         opened = await self.find(digest)
         if opened is None:
             raise Unavailable("the session could not begin")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from portevoix.console.once import keep_once, new_once, parse_once
 from portevoix.console.page import Needs, Page, Visit
 from portevoix.console.snippets import SNIPPETS, snippet
 from portevoix.console.texts import N_
 from portevoix.domain.account import ALL_SCOPES, ApiKey, KeyTerms, Scope, parse_name, parse_networks, parse_scopes
-from portevoix.domain.errors import InvalidValue, NotFound
+from portevoix.domain.errors import DomainError, InvalidValue, NotFound
 from portevoix.domain.exchange import KEPT, ExchangeNotFound
 from portevoix.domain.schedule import PARIS
+from portevoix.domain.webhook import SecretReplaced
+from portevoix.ports import House
 from portevoix.service import keys, notices
 from portevoix.web.answer import Answer
 
@@ -36,6 +39,12 @@ class NotSure(InvalidValue):
     code = "not_sure"
 
 
+class KeyReplaced(DomainError):
+    """The form was sent twice: the key has its successor."""
+
+    code = "key_replaced"
+
+
 async def _show(visit: Visit) -> Answer:
     return visit.show("developers.html", await _shown(visit))
 
@@ -49,7 +58,9 @@ async def _shown(visit: Visit, typed: dict[str, object] | None = None) -> dict[s
     language = visit.query.get("in", "")
     language = language if language in SNIPPETS else next(iter(SNIPPETS))
     now = visit.house.clock.now()
+    generation, _ = await visit.house.notices.secret_generation(visit.access.account_id)
     return {
+        "generation": generation,
         "keys": [(key, _state(key, now)) for key in await _keys(visit)],
         "scopes": [(scope, visit.texts.say(meaning)) for scope, meaning in SCOPES],
         "typed": {"name": "", "scopes": ALL_SCOPES, "allow": "", "expires": "", **(typed or {})},
@@ -95,7 +106,16 @@ async def _rotate(visit: Visit) -> Answer:
     if grace not in map(str, GRACES_H):
         return visit.refuse("developers_key.html", InvalidValue("there is no such grace time"), shown)
     key = await _find(visit)
-    made = await keys.rotate_key(visit.house, key.id, timedelta(hours=int(grace)))
+    once = parse_once(visit)
+
+    async def keep(together: House) -> None:
+        if not await keep_once(visit, together, once):
+            raise KeyReplaced("the form was sent before")
+
+    try:
+        made = await keys.rotate_key(visit.house, key.id, timedelta(hours=int(grace)), keep)
+    except KeyReplaced as error:
+        return visit.refuse("developers_key.html", error, shown)
     return visit.show("developers_key_made.html", {"secret": made.secret, "name": key.name, "grace": int(grace)})
 
 
@@ -113,9 +133,14 @@ async def _reveal(visit: Visit) -> Answer:
 
 
 async def _rotate_secret(visit: Visit) -> Answer:
-    if visit.field("sure") != "yes":
+    shown = visit.field("generation")
+    if visit.field("sure") != "yes" or not (shown.isascii() and shown.isdigit() and len(shown) <= 9):
         return visit.refuse("developers.html", NotSure("tick the box"), await _shown(visit))
-    secret = await notices.rotate_webhook_secret(visit.house, visit.access)
+    try:
+        secret = await notices.rotate_webhook_secret(visit.house, visit.access, int(shown))
+    except SecretReplaced as error:
+        secret = await notices.webhook_secret(visit.house, visit.access)
+        return visit.refuse("developers_secret.html", error, {"secret": secret.reveal(), "is_new": False})
     return visit.show("developers_secret.html", {"secret": secret.reveal(), "is_new": True})
 
 
@@ -164,7 +189,8 @@ async def _find(visit: Visit) -> ApiKey:
 
 async def _key_shown(visit: Visit) -> dict[str, object]:
     key = await _find(visit)
-    return {"key": key, "key_state": _state(key, visit.house.clock.now()), "graces": GRACES_H}
+    state = _state(key, visit.house.clock.now())
+    return {"key": key, "key_state": state, "graces": GRACES_H, "once": new_once(visit.house)}
 
 
 def _state(key: ApiKey, now: datetime) -> str:

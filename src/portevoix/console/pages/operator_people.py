@@ -77,6 +77,12 @@ async def _enable(visit: Visit) -> Answer:
     return _back(visit, person)
 
 
+async def _reset_codes(visit: Visit) -> Answer:
+    person = await _other(visit)
+    await people.reset_codes(visit.house, person)
+    return _back(visit, person)
+
+
 async def _role(visit: Visit) -> Answer:
     person = await _other(visit)
     if visit.field("role") not in (Role.MANAGER, Role.VIEWER):
@@ -109,5 +115,6 @@ PAGES = (
     Page("POST", f"{PLACE}/{{person}}/invite", Needs.OPERATOR, _invite, "invite-person"),
     Page("POST", f"{PLACE}/{{person}}/disable", Needs.OPERATOR, _disable, "disable-person"),
     Page("POST", f"{PLACE}/{{person}}/enable", Needs.OPERATOR, _enable, "enable-person"),
+    Page("POST", f"{PLACE}/{{person}}/reset-codes", Needs.OPERATOR, _reset_codes, "reset-codes"),
     Page("POST", f"{PLACE}/{{person}}/role", Needs.OPERATOR, _role, "change-role"),
 )

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from portevoix.console.audio import wav_answer
+from portevoix.console.once import keep_once, new_once, parse_once
 from portevoix.console.page import Needs, Page, Visit
 from portevoix.domain.errors import DomainError, InvalidValue, NotFound
 from portevoix.domain.magic import BEHAVIOURS, DEFAULT_RING_S
-from portevoix.domain.notice import KeptAnswer, Try, Webhook, WebhookNotFound, parse_place
+from portevoix.domain.notice import Try, Webhook, WebhookNotFound, parse_place
 from portevoix.domain.number import Number, NumberInvalid
 from portevoix.domain.sandbox import CREDIT_MICROS, Received
 from portevoix.ports import House
@@ -33,7 +34,6 @@ UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
 STEPS_S = (900, 3_600, 86_400)
 
 _WEBHOOK = re.compile(r"msg_[0-9a-f]{32}", re.ASCII)
-_ONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class StepInvalid(InvalidValue):
@@ -89,7 +89,7 @@ async def _shown(visit: Visit) -> dict[str, object]:
     return {
         "now": access.now(house.clock.now()),
         "ahead_s": access.clock_offset_s,
-        "once": house.entropy(16).hex(),
+        "once": new_once(house),
         "steps_s": STEPS_S,
         "units": tuple(UNITS),
         "typed": typed,
@@ -177,13 +177,10 @@ def _step_s(visit: Visit) -> int:
 
 def _once(visit: Visit) -> sandbox.Alongside:
     """Have a form that is sent twice, by a double click say, move the clock on once. Raises InvalidValue."""
-    once = visit.field("once")
-    if not _ONCE.fullmatch(once):
-        raise InvalidValue("the form has no number of its own")
+    once = parse_once(visit)
 
     async def keep(together: House, now: datetime) -> None:
-        answer = KeptAnswer(b"", 303, "text/plain", now.isoformat().encode())
-        if not await together.answers.keep(visit.access.account_id, f"console-{once}", answer):
+        if not await keep_once(visit, together, once, now.isoformat().encode()):
             raise MovedAlready("the clock was moved on by this form before")
 
     return keep

@@ -13,8 +13,8 @@ from portevoix.console.page import Needs, Page, Visit
 from portevoix.console.pages.recordings import WAV
 from portevoix.console.texts import N_, Texts
 from portevoix.domain.account import Scope, admit
-from portevoix.domain.campaign import Priced
-from portevoix.domain.draft import Draft
+from portevoix.domain.campaign import Order, Priced
+from portevoix.domain.draft import Draft, DraftChanged
 from portevoix.domain.errors import DomainError, InvalidValue, Unavailable
 from portevoix.domain.person import Language
 from portevoix.domain.recording import Recording, RecordingNotFound
@@ -108,9 +108,10 @@ async def _send(visit: Visit) -> Answer:
     if order is None:
         return await _show_form(visit, draft, reading.wrong)
     try:
-        if visit.field("without_bad"):
-            quote = await campaigns.quote(visit.house, visit.access, order)
-            order = replace(order, numbers=tuple(one.number for one in quote.priced), refused=())
+        if visit.field("seen") != draft.digest:
+            raise DraftChanged("the draft is not the one that was shown")
+        if shown_bad := visit.field("without_bad"):
+            order = await _without_bad(visit, reading, order, shown_bad)
         most_micros = _shown_micros(visit.field("most_micros"))
         person = visit.person.id
         campaign = await drafts.send_draft(visit.house, visit.access, person, draft, order, most_micros)
@@ -119,6 +120,14 @@ async def _send(visit: Visit) -> Answer:
     except DomainError as error:
         return await _show_review(visit, draft, reading, error)
     return visit.go(_campaign(visit, campaign), "sent")
+
+
+async def _without_bad(visit: Visit, reading: Reading, order: Order, shown_bad: str) -> Order:
+    """Leave out the numbers that cannot be called. Raises DraftChanged, where they are not as many as were shown."""
+    quote = await campaigns.quote(visit.house, visit.access, order)
+    if shown_bad != str(len(reading.located(quote.refused))):
+        raise DraftChanged("the numbers to leave out are not those that were shown")
+    return replace(order, numbers=tuple(one.number for one in quote.priced), refused=())
 
 
 def _campaign(visit: Visit, campaign: str) -> str:

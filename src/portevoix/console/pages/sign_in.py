@@ -49,6 +49,8 @@ async def _accept(visit: Visit) -> Answer:
         signed_in = await people.accept(visit.house, token, visit.field("password"))
     except PasswordRefused as error:
         return visit.refuse("welcome.html", error, {"email": person.email.text})
+    if signed_in is None:
+        return visit.go("/sign-in", "password-kept")
     return visit.go("/", headers=(cookies.keep(signed_in.token),))
 
 

@@ -90,7 +90,8 @@ ORDER BY g.id DESC, a.number;
 SELECT webhook_generation, webhook_rotated_at FROM account WHERE id = %(account_id)s;
 
 -- name: rotate_secret
-UPDATE account SET webhook_generation = webhook_generation + 1, webhook_rotated_at = %(at)s WHERE id = %(account_id)s
+UPDATE account SET webhook_generation = webhook_generation + 1, webhook_rotated_at = %(at)s
+WHERE id = %(account_id)s AND (%(instead_of)s::integer IS NULL OR webhook_generation = %(instead_of)s)
 RETURNING webhook_generation, webhook_rotated_at;
 
 -- name: keep_mail

@@ -15,8 +15,6 @@ SELECT id, public_id, email, role, account, language, password_hash IS NOT NULL,
 FROM person WHERE %(account)s::text IS NULL OR account = %(account)s ORDER BY lower(email);
 
 -- name: set_password
-WITH invitations AS (DELETE FROM invitation WHERE person_id = %(person_id)s),
-sessions AS (DELETE FROM session WHERE person_id = %(person_id)s)
 UPDATE person SET password_hash = %(hash)s WHERE id = %(person_id)s;
 
 -- name: set_language
@@ -29,9 +27,12 @@ UPDATE person SET totp_generation = %(generation)s, is_totp_on = %(is_on)s WHERE
 UPDATE person SET totp_counter = %(counter)s WHERE id = %(person_id)s AND totp_counter < %(counter)s RETURNING id;
 
 -- name: set_disabled
-WITH sessions AS (DELETE FROM session WHERE person_id = %(person_id)s),
-invitations AS (DELETE FROM invitation WHERE person_id = %(person_id)s)
 UPDATE person SET is_disabled = %(is_disabled)s WHERE id = %(person_id)s;
+
+-- name: end_all
+-- After the person's row is locked, in a statement of its own: it sees the sessions of those who held that row before.
+WITH invitations AS (DELETE FROM invitation WHERE person_id = %(person_id)s)
+DELETE FROM session WHERE person_id = %(person_id)s;
 
 -- name: invite
 WITH before AS (DELETE FROM invitation WHERE person_id = %(person_id)s)
@@ -43,9 +44,23 @@ SELECT p.id, p.public_id, p.email, p.role, p.account, p.language, p.password_has
 FROM invitation i JOIN person p ON p.id = i.person_id
 WHERE i.digest = %(digest)s AND i.expires_at > %(at)s AND NOT p.is_disabled;
 
+-- name: take_invitation
+-- Of two who take a link at once, the second waits for the person's row, and then finds no invitation to delete.
+WITH found AS (
+    SELECT i.digest FROM invitation i JOIN person p ON p.id = i.person_id
+    WHERE i.digest = %(digest)s AND i.expires_at > %(at)s AND NOT p.is_disabled
+    FOR NO KEY UPDATE OF p
+)
+DELETE FROM invitation i USING found WHERE i.digest = found.digest RETURNING i.person_id;
+
 -- name: open_session
+-- The person's row is locked: whoever changes the password, or shuts the person out, comes before or after.
 INSERT INTO session (person_id, digest, salt, created_at, rotated_at, seen_at)
-VALUES (%(person_id)s, %(digest)s, %(salt)s, %(at)s, %(at)s, %(at)s);
+SELECT id, %(digest)s, %(salt)s, %(at)s, %(at)s, %(at)s FROM person
+WHERE id = %(person_id)s AND NOT is_disabled
+    AND (%(password_hash)s::text IS NULL OR password_hash = %(password_hash)s)
+FOR SHARE
+RETURNING id;
 
 -- name: session
 -- Noted as used once a minute at most: a page is several requests.
