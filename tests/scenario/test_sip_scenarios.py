@@ -89,7 +89,7 @@ def answered(*scenarios: str, micros: int | None = WHOLE, **rest: Any) -> Row:
 
 
 ROWS = {
-    "answers": answered("answer", notes=("played",)),
+    "answers": answered("answer"),
     "is busy": Row(("busy",), "busy", 486),
     "declines": Row(("declined",), "declined", 603),
     "is unknown": Row(("not_found",), "invalid_number", 404),
@@ -100,7 +100,7 @@ ROWS = {
     "refuses the proxy's digest": Row(("proxy_refuses",), "congestion", 407, credentials=WRONG),
     "wants a digest": answered("auth", credentials=CREDENTIALS),
     "refuses the digest": Row(("auth",), "congestion", 403, credentials=WRONG),
-    "plays before the answer": answered("early_media", notes=("early_media", "played")),
+    "plays before the answer": answered("early_media", notes=("early_media",)),
     "hangs up after a second": answered("hangs_up", micros=None, seconds=LONG_S, notes=("far_end_hung_up",)),
     "puts us on hold": answered("hold", notes=("hold", "resumed")),
     "wants to be refreshed": answered("refreshed"),
