@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import parse_qsl, quote
 
@@ -95,7 +95,7 @@ class Door:
             visit = await self._placed(visit)
             await self._count(visit)
             async with read_typed(scope, incoming, self.page, self.house) as form:
-                visit = _with(visit, form=form)
+                visit = replace(visit, form=form)
                 reply = await self._answer(visit)
         except SignedOut:
             reply = _to_sign_in(visit)
@@ -126,7 +126,7 @@ class Door:
                 return visit
             raise
         texts = texts_in(chosen(session.person.language, header(visit.scope, b"accept-language")))
-        return _with(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
+        return replace(visit, session=session, texts=texts, headers=(cookies.keep(fresh),) if fresh else ())
 
     async def _placed(self, visit: Visit) -> Visit:
         """Find which account the page is of, and whether whoever asks may open it.
@@ -140,7 +140,7 @@ class Door:
         if needs is Needs.OPERATOR and session.person.role is not Role.OPERATOR:
             raise NotFound("there is nothing at this address")
         if self.page.is_of_account:
-            visit = _with(visit, seen=await self._seen(session, visit.path))
+            visit = replace(visit, seen=await self._seen(session, visit.path))
         if needs is Needs.MANAGER:
             _admit(visit)
         return visit
@@ -257,11 +257,6 @@ def _admit(visit: Visit) -> None:
         raise RoleRefused("a viewer changes nothing")
     if role is not Role.OPERATOR:
         account.admit(visit.access, account.Scope.MANAGE, trace_of(visit.scope).address)
-
-
-def _with(visit: Visit, **changed: object) -> Visit:
-    fields = {name: getattr(visit, name) for name in visit.__dataclass_fields__}
-    return Visit(**{**fields, **changed})
 
 
 def _to_sign_in(visit: Visit) -> Answer:
