@@ -169,6 +169,7 @@ async def test_a_redirection_to_who_is_not_the_trunk_is_shown_no_digest_and_its_
         await far.take("ACK")
         redirected = await other.take("INVITE")
         other.answer(redirected, 401, 'WWW-Authenticate: Digest realm="far.example", nonce="n", algorithm=MD5')
+        await other.take("ACK")
         report = await call
         assert other.starts() == ["INVITE", "ACK"]
     assert (report.outcome, report.cause) == (Outcome.CONGESTION, 401)
