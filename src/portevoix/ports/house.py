@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from portevoix.domain.call import Billing
 from portevoix.domain.safety import Safety
+from portevoix.ports.chores import Chores
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
 from portevoix.ports.exchanges import Exchanges
@@ -71,6 +72,7 @@ class House:
     drafts: Drafts
     exchanges: Exchanges
     nodes: Nodes
+    chores: Chores
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]
