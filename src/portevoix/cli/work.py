@@ -26,7 +26,7 @@ def command(data: Path | None) -> None:
     settings = read_settings(data=data)
     stop = _Stop()
     with told_errors(), bootstrap.database(settings) as url:
-        bootstrap.prepare(url)
+        bootstrap.prepare(bootstrap.direct_url(settings, url))
         uvloop.run(bootstrap.work(settings, url, lambda: _until(stop)))
 
 
