@@ -19,6 +19,9 @@ from portevoix.notify.mail import parse_smtp_url
 
 PREFIX = "PORTEVOIX_"
 
+#: Where a worker answers, unless another port is given.
+WORK_METRICS_PORT = 9108
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -61,6 +64,10 @@ class Settings:
     workers: Annotated[int, About("1", "processes that answer requests")]
     work: Annotated[
         bool, About("yes", "whether `portevoix serve` also dials and delivers; `no` where `portevoix work` does")
+    ]
+    work_metrics: Annotated[
+        Server | None,
+        About("", "where `portevoix work` answers `/healthz`, `/readyz` and `/metrics`, such as `127.0.0.1:9108`"),
     ]
     limits: Annotated[
         str,
@@ -337,6 +344,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "port": lambda text: _number(1, 65535, text),
     "workers": lambda text: _number(1, 256, text),
     "work": lambda text: _yes(text),
+    "work_metrics": lambda text: Server.parse(text, WORK_METRICS_PORT) if text else None,
     "limits": _choice("auto", "local", "shared"),
     "trusted_proxies": parse_networks,
     "metrics_allow": parse_networks,

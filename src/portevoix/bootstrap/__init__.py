@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from starlette.types import ASGIApp
 
@@ -12,6 +12,7 @@ from portevoix import logs
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.exchanges import Recorder
 from portevoix.api.limits import LocalLimits, LocalThenShared
+from portevoix.api.operations import build_probes, probes_of
 from portevoix.bootstrap.background import in_background
 from portevoix.bootstrap.house import Opened, SystemClock, house_of, open_house, pepper_of
 from portevoix.bootstrap.node import open_node
@@ -140,7 +141,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
         doorstep,
         rules,
         observers,
-        lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()),
+        lambda: _figures(metrics),
         {"console": lambda step: console.build(step.house, step.limits, settings.allowed)},
         recorder,
     )
@@ -154,5 +155,17 @@ async def work(settings: Settings, url: str, until: Callable[[], Awaitable[None]
         until: returns when it is time to stop; called once everything is at work.
         clock: tells the time; the machine's, where none is given.
     """
-    async with open_node(settings, url, clock or SystemClock(), Metrics(), Role.WORK):
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(open_node(settings, url, clock or SystemClock(), metrics, Role.WORK))
+        if settings.work_metrics is not None:
+            from portevoix.bootstrap.probing import answering  # nobody else needs it
+
+            asked = probes_of(opened.database.answers, lambda: _figures(metrics), settings.metrics_allow)
+            door = build_probes(asked, settings.trusted_proxies)
+            await stack.enter_async_context(answering(door, settings.work_metrics.host, settings.work_metrics.port))
         await until()
+
+
+def _figures(metrics: Metrics) -> Answer:
+    return Answer(200, metrics.render(), CONTENT_TYPE.encode())
