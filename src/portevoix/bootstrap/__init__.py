@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from multiprocessing import parent_process
-from typing import Any
 
 import structlog
 from starlette.types import ASGIApp
@@ -17,6 +16,7 @@ from portevoix import logs
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.exchanges import Recorder
 from portevoix.api.limits import LocalLimits, LocalThenShared
+from portevoix.bootstrap.background import in_background as _in_background
 from portevoix.bootstrap.house import Opened, SystemClock, house_of, open_house, pepper_of
 from portevoix.bootstrap.sending import Sending
 from portevoix.bootstrap.studio import StudioFailure
@@ -28,6 +28,7 @@ from portevoix.ports import Clock
 from portevoix.service import proof
 from portevoix.settings import Settings
 from portevoix.store import embedded
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import check_url
 from portevoix.store.instance import PepperMismatch
 from portevoix.store.limits import SharedLimits
@@ -51,7 +52,6 @@ __all__ = [
 ]
 
 MAINTENANCE_INTERVAL_S = 15.0
-CANCEL_AGAIN_S = 1.0
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
 FAILURES = (StudioFailure, embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
@@ -107,9 +107,9 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     """Make the application on the database that the settings name, which somebody else keeps running.
 
     Args:
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
     """
-    clock = clock or SystemClock()
+    clock = clock or DatabaseClock()
     metrics = Metrics()
     access_log = AccessLog(settings.log_format) if settings.log_level in ("debug", "info") else None
     observers: list[Observer] = [metrics, *([access_log] if access_log else [])]
@@ -219,21 +219,3 @@ async def _leave_with_parent() -> None:
         loop.remove_reader(parent.sentinel)
     log.error("parent_gone")
     os._exit(1)
-
-
-@asynccontextmanager
-async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do work beside a block and end it with the block; one that misses its cancellation is cancelled again."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_tell_fault)
-    try:
-        yield
-    finally:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
-
-
-def _tell_fault(ended: asyncio.Task[None]) -> None:
-    if not ended.cancelled() and (fault := ended.exception()) is not None:
-        log.error("background_failed", error=repr(fault))
