@@ -1,13 +1,15 @@
-"""Work beside a block."""
+"""Work beside a block, and pieces of work that are told where they fail."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+
+from portevoix.domain.errors import DomainError
 
 CANCEL_AGAIN_S = 1.0
 
@@ -30,3 +32,13 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def _tell_fault(ended: asyncio.Task[None]) -> None:
     if not ended.cancelled() and (fault := ended.exception()) is not None:
         log.error("background_failed", error=repr(fault))
+
+
+async def attempt(work: Callable[[], Awaitable[object]]) -> None:
+    """Do a piece of maintenance; what is kept from being done is told, and done the next time."""
+    try:
+        await work()
+    except DomainError as error:
+        log.warning("maintenance_failed", work=getattr(work, "__name__", ""), error=error.message)
+    except Exception:
+        log.exception("maintenance_failed", work=getattr(work, "__name__", ""))
