@@ -136,6 +136,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
                 _in_background(sending.follow_clocks(opened.signals)),
                 _in_background(sending.keep_engines()),
                 _in_background(sending.watch_velocity()),
+                _in_background(sending.watch_place()),
                 _in_background(sending.dial()),
                 _in_background(sending.deliver()),
             ):
