@@ -130,7 +130,7 @@ def house(opened: bootstrap.Opened) -> House:
 async def hearing(opened: bootstrap.Opened) -> AsyncIterator[None]:
     """Hear what is told by NOTIFY."""
     ready = asyncio.Event()
-    async with bootstrap._in_background(opened.signals.listen(ready)):
+    async with bootstrap.in_background(opened.signals.listen(ready)):
         await ready.wait()
         yield
 

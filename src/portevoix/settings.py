@@ -44,6 +44,9 @@ class Settings:
     host: Annotated[str, About("127.0.0.1", "the address to listen on")]
     port: Annotated[int, About("8080", "the port to listen on")]
     workers: Annotated[int, About("1", "processes that answer requests")]
+    work: Annotated[
+        bool, About("yes", "whether `portevoix serve` also dials and delivers; `no` where `portevoix work` does")
+    ]
     limits: Annotated[
         str,
         About(
@@ -312,6 +315,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "host": str,
     "port": lambda text: _number(1, 65535, text),
     "workers": lambda text: _number(1, 256, text),
+    "work": lambda text: _yes(text),
     "limits": _choice("auto", "local", "shared"),
     "trusted_proxies": parse_networks,
     "metrics_allow": parse_networks,

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from portevoix import bootstrap
+from portevoix.bootstrap import node as process
 from portevoix.domain.call import Outcome
 from portevoix.domain.campaign import CallNotFound, CallNotRecorded, Kind
 from portevoix.domain.dialling import Dial
@@ -18,7 +19,6 @@ from portevoix.ports import House
 from portevoix.service import proof, settlement
 from portevoix.service.reading import find_access
 from portevoix.store.calls import PostgresCalls
-from portevoix.store.limits import SharedLimits
 from tests.parts import PATIENCE_S, ManualClock
 from tests.store.test_calls import Customer, Node, file, numbers, report
 
@@ -129,14 +129,14 @@ class WatchedCalls(PostgresCalls):
 async def test_a_server_erases_what_is_old_by_itself(
     opened: bootstrap.Opened, alice: Customer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "MAINTENANCE_INTERVAL_S", 0.01)
+    monkeypatch.setattr(process, "MAINTENANCE_INTERVAL_S", 0.01)
     placing = await alice.send(numbers(1))
     (dial,) = await (await Node.of(opened.house)).dial_all()
     await recorded(opened.house, dial)
     clock.advance(days=7, seconds=1)
     calls = WatchedCalls(opened)
     watched = replace(opened, house=replace(opened.house, calls=calls))
-    async with bootstrap._in_background(bootstrap._maintain(watched, SharedLimits(opened.database, clock), 7)):
+    async with bootstrap.in_background(process._maintain(watched, 7)):
         async with asyncio.timeout(PATIENCE_S):
             await calls.erased.wait()
     with pytest.raises(CallNotRecorded):

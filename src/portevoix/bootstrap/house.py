@@ -25,6 +25,7 @@ from portevoix.store.exchanges import PostgresExchanges
 from portevoix.store.instance import agree_on_pepper, count_events_anew
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
+from portevoix.store.limits import SharedLimits
 from portevoix.store.nodes import PostgresNodes
 from portevoix.store.notices import PostgresNotices
 from portevoix.store.people import PostgresPeople
@@ -64,6 +65,7 @@ class Opened:
     recordings: PostgresRecordings
     answers: PostgresAnswers
     signals: PostgresSignals
+    limits: SharedLimits
 
 
 @asynccontextmanager
@@ -104,7 +106,7 @@ async def open_house(
         calls = PostgresCalls(store, clock)
         rest = _Rest(audio, pepper, clock, signals, policy, seed)
         house = _house(store, keys, recordings, calls, rest)
-        yield Opened(house, store, keys, recordings, PostgresAnswers(store, clock), signals)
+        yield Opened(house, store, keys, recordings, PostgresAnswers(store, clock), signals, SharedLimits(store, clock))
 
 
 def house_of(

@@ -33,6 +33,7 @@ COMMANDS = {
     "tariff": "Import, show and assign tariffs.",
     "trunk": "Set up trunks: an operator's ways into the telephone network.",
     "watch": "Follow a message to its end.",
+    "work": "Dial and deliver, without the API and the console.",
 }
 
 
