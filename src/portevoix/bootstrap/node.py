@@ -49,6 +49,7 @@ async def open_node(
                 await _begin(stack, sending.follow_clocks(opened.signals))
                 await _begin(stack, sending.keep_engines())
                 await _begin(stack, sending.watch_velocity())
+                await _begin(stack, sending.watch_place())
                 await _begin(stack, sending.dial())  # ends before its engines do: calls are hung up
                 await _begin(stack, sending.deliver())
             _spare_collector()

@@ -22,6 +22,7 @@ from portevoix.metrics import Metrics
 from portevoix.notify.mail import SmtpMailer, parse_smtp_url
 from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import Carrier, Clock, House, Policy, Signals
+from portevoix.service.restoring import watch
 from portevoix.settings import Settings
 from portevoix.store.jobs import QUEUE, open_jobs
 from portevoix.worker.courier import Courier
@@ -33,6 +34,9 @@ COURIER_CONNECTIONS = 4
 
 #: How often a high velocity is looked for, in seconds.
 ALARM_S = 5.0
+
+#: How often it is looked whether the database still stands where it did, in seconds.
+PLACE_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +126,22 @@ class Sending:
             except Exception:
                 log.exception("velocity_unwatched")
             await asyncio.sleep(ALARM_S)
+
+    async def watch_place(self) -> None:
+        """See whether the database stands where it did; tell once where it does not, as nothing is dialled then."""
+        was_held = False
+        while True:
+            try:
+                standing = await watch(self._house, goes_on=self._settings.failover == "go-on")
+                if standing.is_moved and not was_held:
+                    log.error("dialling_held", failover=standing.is_failover, decide="portevoix recover")
+                was_held = standing.is_moved
+                self._metrics.held(is_held=was_held)
+            except DomainError as error:
+                log.warning("place_unwatched", error=error.message)
+            except Exception:
+                log.exception("place_unwatched")
+            await asyncio.sleep(PLACE_S)
 
     async def deliver(self) -> None:
         """Deliver notices."""

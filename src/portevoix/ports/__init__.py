@@ -7,6 +7,7 @@ from portevoix.ports.house import House, Policy
 from portevoix.ports.nodes import Node, Nodes, Queues
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
+from portevoix.ports.restoring import Restoring, Standing
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Room, Trunks, TrunkSight
@@ -33,11 +34,13 @@ __all__ = [
     "Policy",
     "Queues",
     "Recordings",
+    "Restoring",
     "Room",
     "Sandboxes",
     "Sessions",
     "Signals",
     "Speech",
+    "Standing",
     "Subscription",
     "Tariffs",
     "TrunkSight",

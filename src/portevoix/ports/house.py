@@ -14,6 +14,7 @@ from portevoix.ports.exchanges import Exchanges
 from portevoix.ports.nodes import Nodes
 from portevoix.ports.notices import Answers, Notices, Signals
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
+from portevoix.ports.restoring import Restoring
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Trunks
@@ -71,6 +72,7 @@ class House:
     drafts: Drafts
     exchanges: Exchanges
     nodes: Nodes
+    restoring: Restoring
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]
