@@ -23,6 +23,7 @@ from portevoix.metrics import CONTENT_TYPE, Metrics
 from portevoix.ports import Clock
 from portevoix.settings import Settings
 from portevoix.store import embedded
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import check_url
 from portevoix.store.instance import PepperMismatch
 from portevoix.store.migrate import MigrationBlocked, MigrationChanged, SchemaBehind, migrate, pending
@@ -105,9 +106,9 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     """Make the application on the database that the settings name, which somebody else keeps running.
 
     Args:
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
     """
-    clock = clock or SystemClock()
+    clock = clock or DatabaseClock()
     metrics = Metrics()
     access_log = AccessLog(settings.log_format) if settings.log_level in ("debug", "info") else None
     observers: list[Observer] = [metrics, *([access_log] if access_log else [])]
@@ -151,7 +152,7 @@ async def work(settings: Settings, url: str, until: Callable[[], Awaitable[None]
     Args:
         url: of the database, which somebody else keeps running.
         until: returns when it is time to stop; called once everything is at work.
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
     """
-    async with open_node(settings, url, clock or SystemClock(), Metrics(), works=True):
+    async with open_node(settings, url, clock or DatabaseClock(), Metrics(), works=True):
         await until()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from portevoix.bootstrap.background import in_background
 from portevoix.bootstrap.sending import policy_of
 from portevoix.bootstrap.studio import AudioAdapters, Studio, open_studio, studio_of
 from portevoix.domain.call import Billing
@@ -19,6 +20,7 @@ from portevoix.store.accounts import PostgresAccounts
 from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import Database, open_pool
 from portevoix.store.drafts import PostgresDrafts
 from portevoix.store.exchanges import PostgresExchanges
@@ -44,7 +46,7 @@ POLICY = Policy(Billing(), routes=2, most_recipients=100_000, per_second=25)
 
 
 class SystemClock:
-    """The ``Clock`` port on the machine's clock."""
+    """The ``Clock`` port on the machine's clock, where there is no database."""
 
     def now(self) -> datetime:
         """Return the moment, in UTC."""
@@ -84,7 +86,7 @@ async def open_house(
     Args:
         url: a connection string.
         pepper: the secret that API keys are digested with.
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
         connections: how many to the database, at most.
         studio: how audio and speech are made; as by default, where none is given.
         policy: what the operator has set for sending.
@@ -94,9 +96,13 @@ async def open_house(
         Unavailable: the database cannot be reached.
         PepperMismatch: its keys were made with another pepper.
     """
-    clock = clock or SystemClock()
-    async with open_studio(studio or Studio()) as audio, open_pool(url, smallest=1, largest=connections) as pool:
-        store = Database(pool)
+    clock = clock or DatabaseClock()
+    async with AsyncExitStack() as stack:
+        audio = await stack.enter_async_context(open_studio(studio or Studio()))
+        store = Database(await stack.enter_async_context(open_pool(url, smallest=1, largest=connections)))
+        if isinstance(clock, DatabaseClock):
+            await clock.ask(store)
+            await stack.enter_async_context(in_background(clock.follow(store)))
         await agree_on_pepper(store, pepper)
         await count_events_anew(store)
         await PostgresRestoring(store, clock).look()

@@ -13,6 +13,7 @@ from procrastinate import App
 
 from portevoix.bootstrap.engines import Engines, makers_of
 from portevoix.carrier.simulator import SimulatedTime, Simulator
+from portevoix.carrier.witness import Witness
 from portevoix.domain.call import Billing
 from portevoix.domain.errors import DomainError
 from portevoix.domain.mail import EmailAddress
@@ -66,6 +67,7 @@ def terms_of(settings: Settings) -> Terms:
         name=f"{socket.gethostname()}/{os.getpid()}",
         route=Pace(settings.calls_at_once, settings.calls_per_second),
         account=Pace(settings.account_calls_at_once, settings.account_calls_per_second),
+        lease_s=settings.lease_s,
     )
 
 
@@ -89,7 +91,9 @@ class Sending:
 
     def routes(self) -> Sequence[Carrier]:
         """Make the carriers of simulated phones, the first one asked first."""
-        return [Simulator(self._time, self._settings.simulator_seed, name) for name in ROUTES]
+        path, seed = self._settings.simulator_witness, self._settings.simulator_seed
+        witness = Witness(path, terms_of(self._settings).name, self._house.clock) if path else None
+        return [Simulator(self._time, seed, name, witness) for name in ROUTES]
 
     async def follow_clocks(self, signals: Signals) -> None:
         """Take note of each sandbox clock that is moved on."""

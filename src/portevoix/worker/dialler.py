@@ -76,6 +76,7 @@ class Dialler:
         self._freed = asyncio.Event()
         self._looks_again_at: datetime | None = None
         self._node = 0
+        self._lease_until = house.clock.now()
 
     async def run(self) -> None:
         """Dial. What is under way when this is cancelled is hung up, and reported as lost."""
@@ -125,15 +126,18 @@ class Dialler:
         dials = await dialling.begin(self._house, node, claimed, names, self._engines)
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
-            self._calls[dial.call_id] = asyncio.create_task(self._call(dial))
+            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, node))
         await asyncio.sleep(0)
         return len(dials)
 
-    async def _call(self, dial: Dial) -> None:
+    async def _call(self, dial: Dial, node: int) -> None:
         """Have a carrier make one call, and hand its report in."""
         report: Report | None = None
         try:
-            report = dial.refused or await self._ask(dial)
+            if dial.refused is not None or self._is_alive(node):
+                report = dial.refused or await self._ask(dial)
+            else:  # others may have told its owner already that nobody knows how it ended
+                log.warning("call_let_be", call=dial.call, attempt=dial.attempt)
         except Exception:
             log.exception("carrier_failed", call=dial.call, attempt=dial.attempt)
         finally:
@@ -146,6 +150,10 @@ class Dialler:
         """Have its carrier make a call: the engine of its trunk, or a simulator."""
         carrier = self._routes[dial.route] if dial.path is None else self._engines[dial.path.trunk.engine]
         return (await carrier.call(dial, self._desk.note)).cut(dial.longest_s)
+
+    def _is_alive(self, node: int) -> bool:
+        """Tell whether nobody can have taken a node for dead: it may have slept since it committed a call."""
+        return node == self._node and self._house.clock.now() < self._lease_until
 
     async def _hear(self, signal: Subscription) -> None:
         while True:
@@ -169,10 +177,12 @@ class Dialler:
     async def _stay_alive(self) -> None:
         """Keep this node's lease; one that was taken for dead begins anew, as another."""
         while True:
+            lease_until = self._house.clock.now() + timedelta(seconds=self._terms.lease_s)
             try:
                 if not self._node or not await self._house.calls.renew(self._node, self._terms.lease_s):
                     self._node = await self._house.calls.join(self._terms.name, self._terms.lease_s)
                     self._freed.set()
+                self._lease_until = lease_until
             except DomainError as error:
                 log.warning("lease_failed", error=error.message)
             await asyncio.sleep(self._terms.lease_s / 3)

@@ -69,20 +69,23 @@ SELECT id FROM trunk WHERE id = ANY(%(trunks)s::bigint[]) ORDER BY id FOR NO KEY
 
 -- name: dial
 -- Committed before a carrier is asked. Nothing is dialled by a node that was taken for dead, nor of a campaign that was
--- paused or cancelled meanwhile, nor of an account that was switched off, nor over a trunk beyond its room, nor where the database stands elsewhere than
--- it did: it may have forgotten what was dialled.
--- Each is looked up by its own index, in order, however large its campaign is.
-WITH mine AS MATERIALIZED (
-    SELECT c.id, r.route, r.at, r.trunk_id
+-- paused or cancelled meanwhile, nor of an account that was switched off, nor over a trunk beyond its room, nor where the
+-- database stands elsewhere than it did: it may have forgotten what was dialled.
+-- Each is looked up by its own index, in order, however large its campaign is; campaigns and accounts are asked one call
+-- at a time, since joins would be turned around where the planner does not know these tables yet, locking again and again.
+WITH locked AS MATERIALIZED (
+    SELECT c.*, r.route, r.at, r.trunk_id
     FROM unnest(%(calls)s::bigint[], %(routes)s::text[], %(times)s::timestamptz[], %(trunks)s::bigint[])
         AS r (id, route, at, trunk_id)
     CROSS JOIN LATERAL (
         SELECT id, campaign_id, account_id FROM call
         WHERE id = r.id AND state = 'claimed' AND node_id = %(node)s FOR NO KEY UPDATE) c
-    WHERE EXISTS (SELECT FROM campaign p WHERE p.id = c.campaign_id AND p.state = 'active')
-        AND EXISTS (SELECT FROM account a WHERE a.id = c.account_id AND a.state = 'active')
-        AND EXISTS (SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s FOR SHARE)
+    WHERE EXISTS (SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s FOR KEY SHARE)
         AND EXISTS (SELECT FROM instance WHERE place = database_place())
+), mine AS MATERIALIZED (
+    SELECT id, route, at, trunk_id FROM locked l
+    WHERE (SELECT p.state FROM campaign p WHERE p.id = l.campaign_id) = 'active'
+        AND (SELECT a.state FROM account a WHERE a.id = l.account_id) = 'active'
 ), roomy AS (
     SELECT m.* FROM (SELECT *, row_number() OVER (PARTITION BY trunk_id ORDER BY random()) AS place FROM mine) m
     LEFT JOIN unnest(%(open_trunks)s::bigint[], %(rooms)s::int[]) AS t (trunk_id, room) USING (trunk_id)
