@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from portevoix.store import embedded
-from tests.parts import Server
+from tests.parts import PATIENCE_S, Server
 from tests.scenario.restoring import (
     HURRIED,
     PACED,
@@ -97,9 +98,9 @@ def test_a_base_backup_that_is_recovered_to_a_point_in_time(data_folder: Path, e
     with (cluster / "postgresql.auto.conf").open("a", encoding="ascii") as settings:
         settings.write(f"restore_command = 'cp {archive}/%f %p'\n")
         settings.write("recovery_target_name = 'before the mistake'\nrecovery_target_action = 'promote'\n")
-        settings.write("hot_standby = off\n")  # so that it is there when the recovery is over
     (cluster / "recovery.signal").touch()
     own(cluster)
+    finish_recovery(elsewhere)
     nothing_is_dialled_until_somebody_decides(backed, elsewhere)
 
 
@@ -126,10 +127,28 @@ def lay_down(backup: Path, old: Path, new: Path) -> Path:
     return home / "cluster"
 
 
+def finish_recovery(data: Path) -> None:
+    """Start a recovering server, and stop it when it takes changes."""
+    cluster = embedded._Cluster(data)
+    socket = data / "postgres" / "socket"
+    socket.mkdir(mode=0o700)
+    own(socket)
+    where = ("-D", str(data / "postgres" / "cluster"), "-l", str(data / "postgres" / "server.log"))
+    options = f"{embedded.SERVER_OPTIONS} -c unix_socket_directories='{socket}'"
+    cluster._run("pg_ctl", "start", *where, "-o", options, "-w")
+    deadline = time.monotonic() + PATIENCE_S
+    with psycopg.connect(cluster.url, autocommit=True) as connection:
+        while connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    cluster.stop()
+
+
 def own(home: Path) -> None:
     """Give a folder to whom PostgreSQL runs as; root's copies are root's."""
     if os.geteuid() == 0:
         owner = embedded._owner(home.parent / "none")
+        embedded._open_the_way(home, owner)
         for path in (home, *home.rglob("*")):
             os.chown(path, owner.pw_uid, owner.pw_gid)
         for path in (home / "cluster", home):

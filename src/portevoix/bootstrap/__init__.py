@@ -26,7 +26,7 @@ from portevoix.store import embedded
 from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import check_url
 from portevoix.store.instance import PepperMismatch
-from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
+from portevoix.store.migrate import MigrationBlocked, MigrationChanged, SchemaBehind, migrate, pending
 from portevoix.web.answer import Answer
 from portevoix.web.trace import Observer
 
@@ -48,7 +48,14 @@ __all__ = [
 ]
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
-FAILURES = (StudioFailure, embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
+FAILURES = (
+    StudioFailure,
+    embedded.EmbeddedFailure,
+    MigrationBlocked,
+    MigrationChanged,
+    PepperMismatch,
+    SchemaBehind,
+)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from portevoix.ports.house import House, Policy
 from portevoix.ports.nodes import Node, Nodes, Queues
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
-from portevoix.ports.restoring import Restoring, Standing
+from portevoix.ports.restoring import Restoring, Whereabouts
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Room, Trunks, TrunkSight
@@ -40,7 +40,6 @@ __all__ = [
     "Sessions",
     "Signals",
     "Speech",
-    "Standing",
     "Subscription",
     "Tariffs",
     "TrunkSight",
@@ -48,4 +47,5 @@ __all__ = [
     "Uploads",
     "Waves",
     "WebhookSender",
+    "Whereabouts",
 ]

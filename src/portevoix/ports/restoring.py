@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Whereabouts:
     """Where the database stands.
 
     Args:
@@ -29,7 +29,7 @@ class Standing:
 class Restoring(Protocol):
     """What a database may have forgotten, and what is done about it."""
 
-    async def look(self) -> Standing:
+    async def look(self) -> Whereabouts:
         """Tell where the database stands, and note when it was first seen to have moved."""
 
     async def accept(self, here: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from portevoix.domain.call import Outcome, Report
 from portevoix.domain.errors import InvalidValue
-from portevoix.ports import House, Standing
+from portevoix.ports import House, Whereabouts
 from portevoix.service.settlement import settle
 
 AT_ONCE = 500
@@ -24,7 +24,7 @@ class Doubts:
         later: calls that are due later: they cannot have been.
     """
 
-    standing: Standing
+    standing: Whereabouts
     until: datetime
     doubtful: int
     later: int
@@ -78,7 +78,7 @@ async def go_on_from_backup(house: House, until: datetime | None = None) -> int:
     return uncertain
 
 
-async def watch(house: House, *, goes_on: bool) -> Standing:
+async def watch(house: House, *, goes_on: bool) -> Whereabouts:
     """See whether anything may be dialled; where a failover loses nothing, go on after one.
 
     Args:

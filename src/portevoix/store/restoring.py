@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from portevoix.ports import Clock, Standing
+from portevoix.ports import Clock, Whereabouts
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
@@ -25,12 +25,12 @@ class PostgresRestoring:
         self._database = database
         self._clock = clock
 
-    async def look(self) -> Standing:
+    async def look(self) -> Whereabouts:
         """Tell where the database stands, and note when it was first seen to have moved."""
         async with self._database.connection() as connection:
             row = await (await connection.execute(SQL["look"], {"at": self._clock.now()})).fetchone()
         assert row is not None, "opening a house leaves a row there"
-        return Standing(*row)
+        return Whereabouts(*row)
 
     async def accept(self, here: str) -> bool:
         """Let calls be dialled where the database was seen to stand; tells whether that has changed something."""
