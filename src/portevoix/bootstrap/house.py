@@ -20,6 +20,7 @@ from portevoix.store.accounts import PostgresAccounts
 from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
+from portevoix.store.chores import PostgresChores
 from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import Database, open_pool
 from portevoix.store.drafts import PostgresDrafts
@@ -179,6 +180,7 @@ def _house(
         exchanges=PostgresExchanges(store, clock),
         nodes=PostgresNodes(store, clock),
         restoring=PostgresRestoring(store, clock),
+        chores=PostgresChores(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

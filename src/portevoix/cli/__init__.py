@@ -30,6 +30,7 @@ COMMANDS = {
     "say": "Say a text as the phone will: into a file, or aloud.",
     "send": "Call phones, and play them a text or a recording.",
     "serve": "Start the server.",
+    "status": "Tell how the service fares, and what is wrong.",
     "tariff": "Import, show and assign tariffs.",
     "trunk": "Set up trunks: an operator's ways into the telephone network.",
     "watch": "Follow a message to its end.",

@@ -1,10 +1,11 @@
 """What a use case may reach: Protocols that the adapters fit, and the house that holds them."""
 
+from portevoix.ports.chores import Chore, Chores
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
 from portevoix.ports.exchanges import Exchanges
 from portevoix.ports.house import House, Policy
-from portevoix.ports.nodes import Node, Nodes, Queues
+from portevoix.ports.nodes import ORDINARY, DatabaseSight, Node, Nodes, Queues, Replica, Role, Standing
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
 from portevoix.ports.restoring import Restoring, Whereabouts
@@ -13,12 +14,16 @@ from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Room, Trunks, TrunkSight
 
 __all__ = [
+    "ORDINARY",
     "Accounts",
     "Answers",
     "Calls",
     "Campaigns",
     "Carrier",
+    "Chore",
+    "Chores",
     "Clock",
+    "DatabaseSight",
     "Deeds",
     "Drafts",
     "Exchanges",
@@ -34,12 +39,15 @@ __all__ = [
     "Policy",
     "Queues",
     "Recordings",
+    "Replica",
     "Restoring",
+    "Role",
     "Room",
     "Sandboxes",
     "Sessions",
     "Signals",
     "Speech",
+    "Standing",
     "Subscription",
     "Tariffs",
     "TrunkSight",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from portevoix.domain.call import Billing
 from portevoix.domain.safety import Safety
+from portevoix.ports.chores import Chores
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
 from portevoix.ports.exchanges import Exchanges
@@ -73,6 +74,7 @@ class House:
     exchanges: Exchanges
     nodes: Nodes
     restoring: Restoring
+    chores: Chores
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

@@ -1,10 +1,11 @@
 -- The calls' queue and their life. The states that each statement takes are those of domain/call.py, by test.
 
 -- name: join
-INSERT INTO node (name, started_at, lease_until) VALUES (%(name)s, %(at)s, %(lease_until)s) RETURNING id;
+INSERT INTO node (name, started_at, lease_until, role, version, shares_limits, seen_at)
+VALUES (%(name)s, %(at)s, %(lease_until)s, %(role)s, %(version)s, %(shares_limits)s, %(at)s) RETURNING id;
 
 -- name: renew
-UPDATE node SET lease_until = %(lease_until)s WHERE id = %(node)s AND lease_until > %(at)s RETURNING id;
+UPDATE node SET lease_until = %(lease_until)s, seen_at = %(at)s WHERE id = %(node)s AND lease_until > %(at)s RETURNING id;
 
 -- name: leave
 -- Its lease ends now: whoever sweeps looks after what it left, and buries it.
