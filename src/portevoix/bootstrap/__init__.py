@@ -24,9 +24,10 @@ from portevoix.metrics import CONTENT_TYPE, Metrics
 from portevoix.ports import Clock, Role
 from portevoix.settings import Settings
 from portevoix.store import embedded
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import check_url
 from portevoix.store.instance import PepperMismatch
-from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
+from portevoix.store.migrate import MigrationBlocked, MigrationChanged, SchemaBehind, migrate, pending
 from portevoix.web.answer import Answer
 from portevoix.web.trace import Observer
 
@@ -49,7 +50,14 @@ __all__ = [
 ]
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
-FAILURES = (StudioFailure, embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
+FAILURES = (
+    StudioFailure,
+    embedded.EmbeddedFailure,
+    MigrationBlocked,
+    MigrationChanged,
+    PepperMismatch,
+    SchemaBehind,
+)
 
 
 @contextmanager
@@ -106,9 +114,9 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     """Make the application on the database that the settings name, which somebody else keeps running.
 
     Args:
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
     """
-    clock = clock or SystemClock()
+    clock = clock or DatabaseClock()
     metrics = Metrics()
     access_log = AccessLog(settings.log_format) if settings.log_level in ("debug", "info") else None
     observers: list[Observer] = [metrics, *([access_log] if access_log else [])]
@@ -153,11 +161,12 @@ async def work(settings: Settings, url: str, until: Callable[[], Awaitable[None]
     Args:
         url: of the database, which somebody else keeps running.
         until: returns when it is time to stop; called once everything is at work.
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
     """
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_node(settings, url, clock or SystemClock(), metrics, Role.WORK))
+        node = open_node(settings, url, clock or DatabaseClock(), metrics, Role.WORK)
+        opened = await stack.enter_async_context(node)
         if settings.work_metrics is not None:
             from portevoix.bootstrap.probing import answering  # nobody else needs it
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from portevoix.bootstrap.background import in_background
 from portevoix.bootstrap.sending import policy_of
 from portevoix.bootstrap.studio import AudioAdapters, Studio, open_studio, studio_of
 from portevoix.domain.call import Billing
@@ -20,6 +21,7 @@ from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
 from portevoix.store.chores import PostgresChores
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import (
     AUTOCOMMIT,
     NEVER_PREPARED,
@@ -38,6 +40,7 @@ from portevoix.store.nodes import PostgresNodes
 from portevoix.store.notices import PostgresNotices
 from portevoix.store.people import PostgresPeople
 from portevoix.store.recordings import PostgresRecordings
+from portevoix.store.restoring import PostgresRestoring
 from portevoix.store.sandboxes import PostgresSandboxes
 from portevoix.store.sessions import PostgresDeeds, PostgresSessions
 from portevoix.store.signals import PostgresSignals
@@ -51,7 +54,7 @@ POLICY = Policy(Billing(), routes=2, most_recipients=100_000, per_second=25)
 
 
 class SystemClock:
-    """The ``Clock`` port on the machine's clock."""
+    """The ``Clock`` port on the machine's clock, where there is no database."""
 
     def now(self) -> datetime:
         """Return the moment, in UTC."""
@@ -93,7 +96,7 @@ async def open_house(
     Args:
         url: a connection string.
         pepper: the secret that API keys are digested with.
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
         connections: how many to the database, at most.
         direct_url: the way past a pooler in transaction mode, where ``url`` leads to one.
         prepares: whether statements are prepared.
@@ -105,17 +108,20 @@ async def open_house(
         Unavailable: the database cannot be reached.
         PepperMismatch: its keys were made with another pepper.
     """
-    clock = clock or SystemClock()
+    clock = clock or DatabaseClock()
     session = {**(POOLED if direct_url else AUTOCOMMIT), **({} if prepares else NEVER_PREPARED)}
-    async with (
-        open_studio(studio or Studio()) as audio,
-        open_pool(url, smallest=1, largest=connections, session=session) as pool,
-    ):
+    async with AsyncExitStack() as stack:
+        audio = await stack.enter_async_context(open_studio(studio or Studio()))
+        pool = await stack.enter_async_context(open_pool(url, smallest=1, largest=connections, session=session))
         store = Database(pool)
         if direct_url:
             await see_whether_sessions_are_set(store)
+        if isinstance(clock, DatabaseClock):
+            await clock.ask(store)
+            await stack.enter_async_context(in_background(clock.follow(store)))
         await agree_on_pepper(store, pepper)
         await count_events_anew(store)
+        await PostgresRestoring(store, clock).look()
         keys = PostgresKeys(store, clock)
         recordings = PostgresRecordings(store, clock)
         signals = PostgresSignals(direct_url or url)
@@ -190,6 +196,7 @@ def _house(
         drafts=PostgresDrafts(store, clock),
         exchanges=PostgresExchanges(store, clock),
         nodes=PostgresNodes(store, clock),
+        restoring=PostgresRestoring(store, clock),
         chores=PostgresChores(store, clock),
         signals=rest.signals,
         policy=rest.policy,

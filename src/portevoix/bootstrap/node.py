@@ -52,9 +52,8 @@ async def open_node(settings: Settings, url: str, clock: Clock, metrics: Metrics
                 sending = Sending(settings, settings.database_direct_url or url, opened.house, clock, metrics, role)
                 await _begin(stack, sending.follow_clocks(opened.signals))
                 await _begin(stack, sending.keep_engines())
-                await _begin(
-                    stack, sending.dial()
-                )  # is present as it dials; ends before its engines do: calls are hung up
+                await _begin(stack, sending.watch_place())
+                await _begin(stack, sending.dial())  # is present as it dials; ends before its engines do
                 await _begin(stack, sending.deliver())
             _spare_collector()
             yield opened

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
+import structlog
 from procrastinate import App
 
 from portevoix.bootstrap.engines import Engines, makers_of
 from portevoix.carrier.simulator import SimulatedTime, Simulator
+from portevoix.carrier.witness import Witness
 from portevoix.domain.call import Billing
+from portevoix.domain.errors import DomainError
 from portevoix.domain.mail import EmailAddress
 from portevoix.domain.safety import Safety
 from portevoix.metrics import Metrics
 from portevoix.notify.mail import SmtpMailer, parse_smtp_url
 from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import Carrier, Clock, House, Policy, Role, Signals, Standing
+from portevoix.service.restoring import watch
 from portevoix.settings import Settings
 from portevoix.store.jobs import QUEUE, open_jobs
 from portevoix.worker.courier import Courier
@@ -26,6 +31,11 @@ from portevoix.worker.pace import Pace
 
 #: The courier's own connections: it fetches and ends jobs beside everything else.
 COURIER_CONNECTIONS = 4
+
+#: How often it is looked whether the database still stands where it did, in seconds.
+PLACE_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 #: Two simulated routes, so that failing over from one to the other can be tried.
 ROUTES = ("simulator", "simulator-2")
@@ -64,6 +74,7 @@ def terms_of(settings: Settings, role: Role = Role.BOTH) -> Terms:
         name=process_name(),
         route=Pace(settings.calls_at_once, settings.calls_per_second),
         account=Pace(settings.account_calls_at_once, settings.account_calls_per_second),
+        lease_s=settings.lease_s,
         standing=standing_of(settings, role),
     )
 
@@ -96,7 +107,9 @@ class Sending:
 
     def routes(self) -> Sequence[Carrier]:
         """Make the carriers of simulated phones, the first one asked first."""
-        return [Simulator(self._time, self._settings.simulator_seed, name) for name in ROUTES]
+        path, seed = self._settings.simulator_witness, self._settings.simulator_seed
+        witness = Witness(path, terms_of(self._settings).name, self._house.clock) if path else None
+        return [Simulator(self._time, seed, name, witness) for name in ROUTES]
 
     async def follow_clocks(self, signals: Signals) -> None:
         """Take note of each sandbox clock that is moved on."""
@@ -114,6 +127,22 @@ class Sending:
         """Dial."""
         terms, carriers = terms_of(self._settings, self._role), self._engines.carriers
         await Dialler(self._house, self.routes(), terms, self._metrics.settled, carriers).run()
+
+    async def watch_place(self) -> None:
+        """See whether the database stands where it did; tell once where it does not, as nothing is dialled then."""
+        was_held = False
+        while True:
+            try:
+                standing = await watch(self._house, goes_on=self._settings.failover == "go-on")
+                if standing.is_moved and not was_held:
+                    log.error("dialling_held", failover=standing.is_failover, decide="portevoix recover")
+                was_held = standing.is_moved
+                self._metrics.held(is_held=was_held)
+            except DomainError as error:
+                log.warning("place_unwatched", error=error.message)
+            except Exception:
+                log.exception("place_unwatched")
+            await asyncio.sleep(PLACE_S)
 
     async def deliver(self) -> None:
         """Deliver notices."""

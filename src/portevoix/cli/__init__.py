@@ -25,6 +25,7 @@ COMMANDS = {
     "migrate": "Bring the database's schema up to date.",
     "operator": "Let operators into the console.",
     "person": "Let an account's own people into the console.",
+    "recover": "Decide what becomes of a restored database.",
     "route": "Say which numbers go over which trunk.",
     "say": "Say a text as the phone will: into a file, or aloud.",
     "send": "Call phones, and play them a text or a recording.",

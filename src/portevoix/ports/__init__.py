@@ -8,6 +8,7 @@ from portevoix.ports.house import House, Policy
 from portevoix.ports.nodes import ORDINARY, DatabaseSight, Node, Nodes, Queues, Replica, Role, Standing
 from portevoix.ports.notices import Answers, Mailer, Notices, Signals, Subscription, WebhookSender
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
+from portevoix.ports.restoring import Restoring, Whereabouts
 from portevoix.ports.sending import Calls, Campaigns, Carrier, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Room, Trunks, TrunkSight
@@ -39,6 +40,7 @@ __all__ = [
     "Queues",
     "Recordings",
     "Replica",
+    "Restoring",
     "Role",
     "Room",
     "Sandboxes",
@@ -53,4 +55,5 @@ __all__ = [
     "Uploads",
     "Waves",
     "WebhookSender",
+    "Whereabouts",
 ]

@@ -15,6 +15,7 @@ from portevoix.ports.exchanges import Exchanges
 from portevoix.ports.nodes import Nodes
 from portevoix.ports.notices import Answers, Notices, Signals
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
+from portevoix.ports.restoring import Restoring
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Trunks
@@ -72,6 +73,7 @@ class House:
     drafts: Drafts
     exchanges: Exchanges
     nodes: Nodes
+    restoring: Restoring
     chores: Chores
     signals: Signals
     policy: Policy

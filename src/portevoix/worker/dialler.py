@@ -128,15 +128,18 @@ class Dialler:
         dials = await dialling.begin(self._house, node, claimed, names, self._engines)
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
-            self._calls[dial.call_id] = asyncio.create_task(self._call(dial))
+            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, node))
         await asyncio.sleep(0)
         return len(dials)
 
-    async def _call(self, dial: Dial) -> None:
+    async def _call(self, dial: Dial, node: int) -> None:
         """Have a carrier make one call, and hand its report in."""
         report: Report | None = None
         try:
-            report = dial.refused or await self._ask(dial)
+            if dial.refused is not None or self._presence.is_alive(node):
+                report = dial.refused or await self._ask(dial)
+            else:  # others may have told its owner already that nobody knows how it ended
+                log.warning("call_let_be", call=dial.call, attempt=dial.attempt)
         except Exception:
             log.exception("carrier_failed", call=dial.call, attempt=dial.attempt)
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -40,6 +41,11 @@ class Presence:
         self._standing = standing
         self._lease_s = lease_s
         self._on_joined = on_joined
+        self._lease_until = house.clock.now()
+
+    def is_alive(self, node: int) -> bool:
+        """Tell whether this is still that node, and nobody can have taken it for dead: the process may have slept."""
+        return node == self.number and self._house.clock.now() < self._lease_until
 
     async def run(self) -> None:
         """Be there until cancelled."""
@@ -51,10 +57,12 @@ class Presence:
     async def keep(self) -> None:
         """Keep the lease; a node that was taken for dead begins anew, as another."""
         while True:
+            lease_until = self._house.clock.now() + timedelta(seconds=self._lease_s)
             try:
                 if not self.number or not await self._house.calls.renew(self.number, self._lease_s):
                     self.number = await self._house.calls.join(self._name, self._lease_s, self._standing)
                     self._on_joined()
+                self._lease_until = lease_until
             except DomainError as error:
                 log.warning("lease_failed", error=error.message)
             await asyncio.sleep(self._lease_s / 3)
