@@ -105,6 +105,14 @@ async def test_chores_that_failed_or_are_done_by_nobody_are_told(house: House, c
     ]
 
 
+async def test_a_database_that_was_restored_is_told(house: House, url: str) -> None:
+    await house.calls.join("host/1", LEASE_S)
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE instance SET place = 'elsewhere'")
+    told_of = "the database was restored, copied or taken over by another server: nothing is dialled"
+    assert await told(house) == [(True, told_of)]
+
+
 async def test_a_database_that_is_nearly_full_or_a_replica_that_does_not_follow_is_told(house: House) -> None:
     await house.calls.join("host/1", LEASE_S)
     status = await look(house)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from portevoix.domain.routing import Route
-from portevoix.ports import Chore, DatabaseSight, House, Node, Queues, TrunkSight
+from portevoix.ports import Chore, DatabaseSight, House, Node, Queues, TrunkSight, Whereabouts
 
 #: A chore that is due for so long is done by nobody.
 OVERDUE = timedelta(seconds=60)
@@ -47,6 +46,7 @@ class Status:
     routes: Sequence[Route]
     chores: Sequence[Chore]
     database: DatabaseSight
+    whereabouts: Whereabouts
 
     @property
     def alive(self) -> Sequence[Node]:
@@ -56,20 +56,21 @@ class Status:
 
 async def look(house: House) -> Status:
     """Look at all of it."""
-    nodes, queues, trunks, routes, chores, database = await asyncio.gather(
-        house.nodes.all(),
-        house.nodes.queues(),
-        house.trunks.all(),
-        house.trunks.routes(),
-        house.chores.all(),
-        house.nodes.database(),
+    return Status(
+        at=house.clock.now(),
+        nodes=await house.nodes.all(),
+        queues=await house.nodes.queues(),
+        trunks=await house.trunks.all(),
+        routes=await house.trunks.routes(),
+        chores=await house.chores.all(),
+        database=await house.nodes.database(),
+        whereabouts=await house.restoring.look(),
     )
-    return Status(house.clock.now(), nodes, queues, trunks, routes, chores, database)
 
 
 def findings(status: Status) -> Sequence[Finding]:
     """Tell what is wrong, and what is worth a look: the faults first."""
-    found = [*_of_nodes(status), *_of_trunks(status), *_of_chores(status), *_of_database(status.database)]
+    found = [*_of_nodes(status), *_of_trunks(status), *_of_chores(status), *_of_database(status)]
     return sorted(found, key=lambda one: not one.is_fault)
 
 
@@ -116,7 +117,11 @@ def _of_chores(status: Status) -> Iterator[Finding]:
             yield Finding(True, what, "see the logs of the processes, and whether their clocks are right")
 
 
-def _of_database(database: DatabaseSight) -> Iterator[Finding]:
+def _of_database(status: Status) -> Iterator[Finding]:
+    database = status.database
+    if status.whereabouts.is_moved:
+        what = "the database was restored, copied or taken over by another server: nothing is dialled"
+        yield Finding(True, what, "'portevoix recover' says what may have been forgotten, and ends that")
     if database.connections * 100 > database.most_connections * MOST_CONNECTIONS_PERCENT:
         what = f"{database.connections} of the database's {database.most_connections} connections are taken"
         yield Finding(False, what, "raise max_connections, or put PgBouncer before it")
