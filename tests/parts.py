@@ -6,13 +6,15 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,9 @@ from starlette.types import ASGIApp, Message
 
 BEGINNING = datetime(2026, 1, 13, 11, 35, tzinfo=UTC)
 PATIENCE_S = 60
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 * 1_024**3
 
 _numbers = itertools.count(1)
 
@@ -57,6 +62,17 @@ async def running_app(app: ASGIApp) -> AsyncIterator[None]:
         await inbox.put({"type": "lifespan.shutdown"})
         await outbox.get()
         await task
+
+
+@contextmanager
+def new_folder(name: str) -> Iterator[Path]:
+    """Make a data folder: in memory where there is room, since a database is copied and synchronised there at no cost.
+
+    Not one of pytest's, which it closes to all but root: PostgreSQL runs as another.
+    """
+    has_room = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    with tempfile.TemporaryDirectory(prefix=f"portevoix-{name}-", dir=MEMORY if has_room else None) as folder:
+        yield Path(folder)
 
 
 def free_port() -> int:

@@ -144,6 +144,14 @@ class Settings:
         str | None,
         About("", "where messages are laid for Asterisk to play: a folder, or `HERE:THERE` as Asterisk sees it"),
     ]
+    failover: Annotated[
+        str,
+        About(
+            "hold",
+            "what follows when another PostgreSQL took over: `hold` dials nothing until `portevoix recover`; `go-on` "
+            "is for those whose synchronous replica has every commit",
+        ),
+    ]
     trunk_fiction: Annotated[
         bool, About("no", "whether trunks on this machine take numbers of fiction: for a test bench alone")
     ]
@@ -354,6 +362,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "prefix_caps": parse_prefix_caps,
     "alarm_calls": lambda text: _number(1, 10**9, text),
     "asterisk_sounds": lambda text: _folders(text) if text else None,
+    "failover": _choice("hold", "go-on"),
     "trunk_fiction": lambda text: _yes(text),
     "simulator_speed": lambda text: None if text == "max" else _number(1, 10**6, text),
     "simulator_seed": lambda text: _number(0, 10**18, text),

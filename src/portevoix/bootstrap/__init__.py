@@ -20,13 +20,13 @@ from portevoix.bootstrap.studio import StudioFailure
 from portevoix.console import app as console
 from portevoix.logs import AccessLog
 from portevoix.metrics import CONTENT_TYPE, Metrics
-from portevoix.ports import Clock
+from portevoix.ports import Clock, Role
 from portevoix.settings import Settings
 from portevoix.store import embedded
 from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import check_url
 from portevoix.store.instance import PepperMismatch
-from portevoix.store.migrate import MigrationChanged, SchemaBehind, migrate, pending
+from portevoix.store.migrate import MigrationBlocked, MigrationChanged, SchemaBehind, migrate, pending
 from portevoix.web.answer import Answer
 from portevoix.web.trace import Observer
 
@@ -48,7 +48,14 @@ __all__ = [
 ]
 
 #: What keeps a house from being opened, beyond the domain's errors; each says what to do.
-FAILURES = (StudioFailure, embedded.EmbeddedFailure, MigrationChanged, PepperMismatch, SchemaBehind)
+FAILURES = (
+    StudioFailure,
+    embedded.EmbeddedFailure,
+    MigrationBlocked,
+    MigrationChanged,
+    PepperMismatch,
+    SchemaBehind,
+)
 
 
 @contextmanager
@@ -116,7 +123,8 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     @asynccontextmanager
     async def doorstep() -> AsyncIterator[Doorstep]:
         url = settings.database_url or embedded.url(settings.data)
-        async with open_node(settings, url, clock, metrics, works=settings.work) as opened:
+        role = Role.BOTH if settings.work else Role.SERVE
+        async with open_node(settings, url, clock, metrics, role) as opened:
             local = LocalLimits(clock)
             limits = LocalThenShared(local, opened.limits) if settings.limits_are_shared else local
             step = Doorstep(opened.house, limits, opened.database.answers)
@@ -147,5 +155,5 @@ async def work(settings: Settings, url: str, until: Callable[[], Awaitable[None]
         until: returns when it is time to stop; called once everything is at work.
         clock: tells the time; the database's, where none is given.
     """
-    async with open_node(settings, url, clock or DatabaseClock(), Metrics(), works=True):
+    async with open_node(settings, url, clock or DatabaseClock(), Metrics(), Role.WORK):
         await until()

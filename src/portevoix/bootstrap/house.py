@@ -20,6 +20,7 @@ from portevoix.store.accounts import PostgresAccounts
 from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
+from portevoix.store.chores import PostgresChores
 from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import Database, open_pool
 from portevoix.store.drafts import PostgresDrafts
@@ -32,6 +33,7 @@ from portevoix.store.nodes import PostgresNodes
 from portevoix.store.notices import PostgresNotices
 from portevoix.store.people import PostgresPeople
 from portevoix.store.recordings import PostgresRecordings
+from portevoix.store.restoring import PostgresRestoring
 from portevoix.store.sandboxes import PostgresSandboxes
 from portevoix.store.sessions import PostgresDeeds, PostgresSessions
 from portevoix.store.signals import PostgresSignals
@@ -104,6 +106,7 @@ async def open_house(
             await stack.enter_async_context(in_background(clock.follow(store)))
         await agree_on_pepper(store, pepper)
         await count_events_anew(store)
+        await PostgresRestoring(store, clock).look()
         keys = PostgresKeys(store, clock)
         recordings = PostgresRecordings(store, clock)
         signals = PostgresSignals(url)
@@ -176,6 +179,8 @@ def _house(
         drafts=PostgresDrafts(store, clock),
         exchanges=PostgresExchanges(store, clock),
         nodes=PostgresNodes(store, clock),
+        restoring=PostgresRestoring(store, clock),
+        chores=PostgresChores(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

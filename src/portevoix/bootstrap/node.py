@@ -13,43 +13,47 @@ from typing import Any
 import structlog
 
 from portevoix.bootstrap.background import attempt, in_background
+from portevoix.bootstrap.chores import duties_of
 from portevoix.bootstrap.house import Opened, house_of
-from portevoix.bootstrap.sending import Sending
+from portevoix.bootstrap.sending import Sending, process_name, standing_of
 from portevoix.metrics import Metrics
-from portevoix.ports import Clock
-from portevoix.service import proof
+from portevoix.ports import Clock, Role
 from portevoix.settings import Settings
+from portevoix.worker.chores import Steward
+from portevoix.worker.presence import Presence
 
-MAINTENANCE_INTERVAL_S = 15.0
+#: How often it is written down when keys were used.
+LAST_USED_S = 15.0
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def open_node(
-    settings: Settings, url: str, clock: Clock, metrics: Metrics, *, works: bool
-) -> AsyncIterator[Opened]:
+async def open_node(settings: Settings, url: str, clock: Clock, metrics: Metrics, role: Role) -> AsyncIterator[Opened]:
     """Open the house, and do beside the block what a process does without being asked.
 
     Args:
         url: of the database.
         metrics: told of calls and notices.
-        works: whether it dials and delivers, or leaves that to others.
+        role: what the process does.
 
     Raises:
         what ``house_of`` raises.
     """
     async with house_of(settings, url, clock=clock) as opened:
         async with AsyncExitStack() as stack:
-            await _begin(stack, _maintain(opened, settings.record_keep_days))
+            await _begin(stack, _keep_last_used(opened))
+            await _begin(stack, Steward(opened.house, duties_of(opened, settings, metrics), process_name()).run())
             await _begin(stack, _leave_with_parent())
             await _begin(stack, opened.signals.listen())
-            if works:
-                sending = Sending(settings, url, opened.house, clock, metrics)
+            if not role.works:
+                await _begin(stack, Presence(opened.house, process_name(), standing_of(settings, role)).run())
+            else:
+                sending = Sending(settings, url, opened.house, clock, metrics, role)
                 await _begin(stack, sending.follow_clocks(opened.signals))
                 await _begin(stack, sending.keep_engines())
-                await _begin(stack, sending.watch_velocity())
-                await _begin(stack, sending.dial())  # ends before its engines do: calls are hung up
+                await _begin(stack, sending.watch_place())
+                await _begin(stack, sending.dial())  # is present as it dials; ends before its engines do
                 await _begin(stack, sending.deliver())
             _spare_collector()
             yield opened
@@ -67,32 +71,11 @@ def _spare_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _maintain(opened: Opened, keep_days: int) -> None:
-    """Write down when keys were used, take lapsed credit, forget what is old; each again after a failure.
-
-    Args:
-        keep_days: until what was recorded of calls is erased.
-    """
-
-    async def erase_old() -> None:
-        if erased := await proof.erase_old(opened.house, keep_days):
-            log.info("recorded_calls_erased", calls=erased, keep_days=keep_days)
-
+async def _keep_last_used(opened: Opened) -> None:
+    """Write down when keys were used, which each process notes for itself."""
     while True:
-        await asyncio.sleep(MAINTENANCE_INTERVAL_S)
-        for work in (
-            opened.keys.keep_last_used,
-            opened.house.ledger.expire_due,
-            opened.recordings.sweep,
-            opened.answers.forget,
-            opened.house.sessions.sweep,
-            opened.house.drafts.sweep,
-            opened.house.exchanges.sweep,
-            opened.house.tariffs.forget_drafts,
-            opened.limits.forget,
-            erase_old,
-        ):
-            await attempt(work)
+        await asyncio.sleep(LAST_USED_S)
+        await attempt(opened.keys.keep_last_used)
 
 
 async def _leave_with_parent() -> None:
