@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 from starlette.types import ASGIApp, Message
 
 BEGINNING = datetime(2026, 1, 13, 11, 35, tzinfo=UTC)
 PATIENCE_S = 60
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 * 1_024**3
+
+_numbers = itertools.count(1)
 
 
 class ManualClock:
@@ -56,6 +64,17 @@ async def running_app(app: ASGIApp) -> AsyncIterator[None]:
         await task
 
 
+@contextmanager
+def new_folder(name: str) -> Iterator[Path]:
+    """Make a data folder: in memory where there is room, since a database is copied and synchronised there at no cost.
+
+    Not one of pytest's, which it closes to all but root: PostgreSQL runs as another.
+    """
+    has_room = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    with tempfile.TemporaryDirectory(prefix=f"portevoix-{name}-", dir=MEMORY if has_room else None) as folder:
+        yield Path(folder)
+
+
 def free_port() -> int:
     """Find a port that nobody listens on."""
     with socket.socket() as probe:
@@ -78,32 +97,32 @@ def portevoix(
     )
 
 
-class Server:
-    """A real ``portevoix serve``, as a context manager.
+class Process:
+    """A real command of the command line that goes on until it is stopped, as a context manager.
 
     Args:
         data: its data folder.
         environment: settings.
-        arguments: further flags of ``serve``.
+        arguments: the command and its flags.
     """
 
-    def __init__(
-        self, data: Path, environment: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, data: Path, environment: Mapping[str, str] | None, *arguments: str) -> None:
         self.data = data
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log_path = data / "serve.log"
+        self.log_path = data / f"{arguments[0]}-{next(_numbers)}.log"
+        self.process: subprocess.Popen[bytes] | None = None
         self._environment = {**os.environ, "PORTEVOIX_DATA": str(data), **(environment or {})}
         self._arguments = arguments
-        self.process: subprocess.Popen[bytes] | None = None
+
+    def answers(self) -> bool:
+        """Tell whether it is ready."""
+        raise NotImplementedError
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it is ready."""
         self.data.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "portevoix", "serve", "--port", str(self.port), *self._arguments],
+                [sys.executable, "-m", "portevoix", *self._arguments],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -111,12 +130,10 @@ class Server:
             )
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                httpx2.get(f"{self.url}/healthz", timeout=1, trust_env=False)
+            if self.answers():
                 return
-            except httpx2.HTTPError:
-                time.sleep(0.02)
-        raise AssertionError(f"the server did not start: {self.log()}")
+            time.sleep(0.02)
+        raise AssertionError(f"it did not start: {self.log()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal and wait until it is gone; returns its exit status."""
@@ -135,7 +152,7 @@ class Server:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -143,3 +160,44 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Server(Process):
+    """A real ``portevoix serve``, as a context manager.
+
+    Args:
+        data: its data folder.
+        environment: settings.
+        arguments: further flags of ``serve``.
+    """
+
+    def __init__(
+        self, data: Path, environment: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(data, environment, "serve", "--port", str(self.port), *arguments)
+
+    def answers(self) -> bool:
+        """Tell whether it answers requests."""
+        try:
+            httpx2.get(f"{self.url}/healthz", timeout=1, trust_env=False)
+        except httpx2.HTTPError:
+            return False
+        return True
+
+
+class Worker(Process):
+    """A real ``portevoix work``, as a context manager.
+
+    Args:
+        data: its data folder.
+        environment: settings.
+    """
+
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__(data, environment, "work")
+
+    def answers(self) -> bool:
+        """Tell whether it is at work."""
+        return "is at work" in self.log()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -39,10 +41,10 @@ def set_up(level_name: str, form: str) -> None:
     structlog.configure(
         processors=[*shared, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Unfailing(sys.stderr))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -50,6 +52,22 @@ def set_up(level_name: str, form: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+class _Unfailing(io.TextIOBase):
+    """A file that stops nobody who writes there: on a full disk, or without a reader, lines are lost, not work."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):  # there is nowhere to tell it
+            return self._file.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
 
 
 class AccessLog:
@@ -82,8 +100,9 @@ class AccessLog:
     def flush(self) -> None:
         """Write what has gathered; a system call a request would cost as much as all else of the line."""
         lines, self._lines = b"".join(self._lines), []
-        while lines:
-            lines = lines[os.write(self._file, lines) :]
+        with suppress(OSError):  # as for other logs
+            while lines:
+                lines = lines[os.write(self._file, lines) :]
 
 
 class _AccessLine(msgspec.Struct):

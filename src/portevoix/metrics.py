@@ -29,7 +29,7 @@ class Metrics:
     """Requests answered, calls made and notices tried."""
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -58,6 +58,12 @@ class Metrics:
             "portevoix_velocity_alarms",
             "Accounts that sent more within an hour than is usual.",
             registry=self._registry,
+        )
+        self._held = Gauge(
+            "portevoix_dialling_held",
+            "Whether nothing is dialled until 'portevoix recover' says what became of a restored database.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
         )
         self._sip = Counter(
             "portevoix_sip", "What SIP met: strangers, malformed messages, stalls.", ("what",), registry=self._registry
@@ -96,6 +102,10 @@ class Metrics:
     def alarmed(self, accounts: int) -> None:
         """Count accounts that sent more within an hour than is usual."""
         self._alarms.inc(accounts)
+
+    def held(self, *, is_held: bool) -> None:
+        """Tell whether nothing is dialled until the operator has decided."""
+        self._held.set(is_held)
 
     def sip_counted(self, counts: Mapping[str, int]) -> None:
         """Count what SIP has met since the last time, by name."""

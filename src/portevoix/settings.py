@@ -44,6 +44,9 @@ class Settings:
     host: Annotated[str, About("127.0.0.1", "the address to listen on")]
     port: Annotated[int, About("8080", "the port to listen on")]
     workers: Annotated[int, About("1", "processes that answer requests")]
+    work: Annotated[
+        bool, About("yes", "whether `portevoix serve` also dials and delivers; `no` where `portevoix work` does")
+    ]
     limits: Annotated[
         str,
         About(
@@ -92,6 +95,9 @@ class Settings:
     account_calls_per_second: Annotated[
         int, About("25", "calls of one account begun a second at most, in each process")
     ]
+    lease_s: Annotated[
+        int, About("15", "seconds after which a process that dials is taken for dead, unless it shows itself before")
+    ]
     most_recipients: Annotated[int, About("100000", "recipients of one message at most, through `/v2`")]
     bill_unanswered: Annotated[
         bool, About("no", "whether a call that rang and nobody answered costs its connection fee and minimum")
@@ -138,6 +144,14 @@ class Settings:
         str | None,
         About("", "where messages are laid for Asterisk to play: a folder, or `HERE:THERE` as Asterisk sees it"),
     ]
+    failover: Annotated[
+        str,
+        About(
+            "hold",
+            "what follows when another PostgreSQL took over: `hold` dials nothing until `portevoix recover`; `go-on` "
+            "is for those whose synchronous replica has every commit",
+        ),
+    ]
     trunk_fiction: Annotated[
         bool, About("no", "whether trunks on this machine take numbers of fiction: for a test bench alone")
     ]
@@ -146,6 +160,9 @@ class Settings:
         About("1", "how fast simulated phones live: `1` is real time, `60` a minute a second, `max` waits for nothing"),
     ]
     simulator_seed: Annotated[int, About("0", "what the simulated phones of 80 to 89 choose by")]
+    simulator_witness: Annotated[
+        Path | None, About("", "a file that gets a line before a simulated phone is called, for proof")
+    ]
     webhooks_allow: Annotated[
         tuple[Network, ...],
         About("", "networks that webhooks may reach although they are private, such as `127.0.0.0/8`"),
@@ -304,6 +321,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "host": str,
     "port": lambda text: _number(1, 65535, text),
     "workers": lambda text: _number(1, 256, text),
+    "work": lambda text: _yes(text),
     "limits": _choice("auto", "local", "shared"),
     "trusted_proxies": parse_networks,
     "metrics_allow": parse_networks,
@@ -321,6 +339,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "calls_per_second": lambda text: _number(1, 10**6, text),
     "account_calls_at_once": lambda text: _number(1, 10**6, text),
     "account_calls_per_second": lambda text: _number(1, 10**6, text),
+    "lease_s": lambda text: _number(1, 3_600, text),
     "most_recipients": lambda text: _number(1, 10**6, text),
     "bill_unanswered": lambda text: _yes(text),
     "bill_uncertain": lambda text: _yes(text),
@@ -343,9 +362,11 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "prefix_caps": parse_prefix_caps,
     "alarm_calls": lambda text: _number(1, 10**9, text),
     "asterisk_sounds": lambda text: _folders(text) if text else None,
+    "failover": _choice("hold", "go-on"),
     "trunk_fiction": lambda text: _yes(text),
     "simulator_speed": lambda text: None if text == "max" else _number(1, 10**6, text),
     "simulator_seed": lambda text: _number(0, 10**18, text),
+    "simulator_witness": lambda text: Path(text) if text else None,
     "webhooks_allow": parse_networks,
     "smtp_url": lambda text: parse_smtp_url(text) and text if text else None,
     "mail_from": lambda text: str(EmailAddress.parse(text)),

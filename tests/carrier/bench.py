@@ -146,7 +146,7 @@ class SimulatorBench:
     @asynccontextmanager
     async def time_passes(self) -> AsyncIterator[None]:
         """Move the clock on, second by second; nothing is waited for."""
-        async with bootstrap._in_background(self._pass()):
+        async with bootstrap.in_background(self._pass()):
             yield
 
     async def _pass(self) -> None:

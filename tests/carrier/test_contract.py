@@ -348,7 +348,7 @@ async def test_a_dialler_asks_it_once_for_each_attempt_and_settles_what_it_repor
         numbers = [bench.phone(does, rings_s=RINGS_S) for does in expected]
         made_by = [Asked(route, asked) for route in routes], {one: Asked(of, asked) for one, of in engines.items()}
         dialler = Dialler(house, made_by[0], terms, settled, made_by[1])
-        async with bench.time_passes(), bootstrap._in_background(dialler.run()):
+        async with bench.time_passes(), bootstrap.in_background(dialler.run()):
             campaign = (await customer.send(numbers, retries=Retries(1, 1))).campaign
             await over.wait_for(len(numbers))
         calls = await house.campaigns.calls(customer.id, campaign, 0, 100)

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from portevoix.carrier.simulator import SimulatedTime, Simulator
+from portevoix.carrier.witness import Witness
 from portevoix.domain.audio import ALAW_SILENCE, RATE_HZ, TelephoneAudio
 from portevoix.domain.call import Outcome, Report
 from portevoix.domain.campaign import Kind
@@ -264,3 +266,24 @@ async def test_what_is_left_to_chance_is_the_seeds_the_numbers_and_the_attempts(
     assert first != await drawn(8)
     assert first != await drawn(7, attempt=2)
     assert len({report.outcome for report in first}) > 3
+
+
+async def test_a_witness_sees_a_call_before_anything_is_said_of_it(clock: ManualClock, tmp_path: Path) -> None:
+    path = tmp_path / "witness"
+    seen: list[str] = []
+    witness = Witness(path, "node/1", clock)
+    simulator = Simulator(SimulatedTime(clock, 1), witness=witness)
+    dial = dial_of(clock)
+    task = asyncio.create_task(simulator.call(dial, lambda progress: seen.append(path.read_text(encoding="ascii"))))
+    await asyncio.sleep(0)
+    task.cancel()
+    line = f"{clock.now().isoformat()} node/1 {dial.call_id} {dial.attempt} {dial.number.digits}\n"
+    assert seen == [line]
+
+
+async def test_a_call_that_nobody_can_testify_to_is_not_made(clock: ManualClock, tmp_path: Path) -> None:
+    said: list[Progress] = []
+    simulator = Simulator(SimulatedTime(clock, 1), witness=Witness(tmp_path / "missing" / "witness", "node/1", clock))
+    with pytest.raises(FileNotFoundError):
+        await simulator.call(dial_of(clock), said.append)
+    assert said == []

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import Commands
 from tests.client.conftest import FAST
-from tests.parts import Server
+from tests.parts import Server, new_folder
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +21,7 @@ def commands(server: Server) -> Iterator[Commands]:
 @pytest.fixture(scope="session")
 def fast() -> Iterator[Server]:
     """A real ``portevoix serve`` whose simulated phones wait for nothing."""
-    with tempfile.TemporaryDirectory(prefix="portevoix-fast-") as folder, Server(Path(folder), FAST) as running:
+    with new_folder("fast") as folder, Server(folder, FAST) as running:
         yield running
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.parts import portevoix
+from tests.parts import new_folder, portevoix
 
 
 class Desk:
@@ -45,8 +44,8 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    with tempfile.TemporaryDirectory(prefix="portevoix-cli-") as folder:
-        opened = Desk(Path(folder))
+    with new_folder("cli") as folder:
+        opened = Desk(folder)
         assert portevoix("migrate", data=opened.data).returncode == 0  # as root it tells what it opened to PostgreSQL
         yield opened
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ import pytest
 from portevoix.cli.demo import _open_to_this_machine
 from portevoix.settings import Settings
 from portevoix.store import embedded
-from tests.parts import PATIENCE_S, Server, free_port, portevoix
+from tests.parts import PATIENCE_S, Server, free_port, new_folder, portevoix
 
 LIFTED = {"PORTEVOIX_LIMIT_ME": "off", "PORTEVOIX_LIMIT_WRONG_KEY": "off"}
 METRIC = re.compile(r'^portevoix_http_requests_total\{method="GET",route="([^"]*)",status="(\d+)"\} ([0-9.e+]+)$')
@@ -120,10 +119,9 @@ def test_a_stopped_server_leaves_nothing_behind_and_starts_again(data_folder: Pa
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Server]:
     """A server of two workers, one account with 5 requests an hour for each key's ledger."""
-    with tempfile.TemporaryDirectory(prefix="portevoix-workers-") as folder:
-        environment = {"PORTEVOIX_LIMIT_ME": "5/hour", "PORTEVOIX_LIMIT_WRONG_KEY": "10/hour"}
-        with Server(Path(folder), environment, ("--workers", "2")) as running:
-            yield running
+    environment = {"PORTEVOIX_LIMIT_ME": "5/hour", "PORTEVOIX_LIMIT_WRONG_KEY": "10/hour"}
+    with new_folder("workers") as folder, Server(folder, environment, ("--workers", "2")) as running:
+        yield running
 
 
 def ask_anew(url: str) -> httpx2.Response:

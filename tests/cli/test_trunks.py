@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from portevoix.store import embedded
 from portevoix.store.migrate import migrate
 from tests.cli.commands import Commands
-from tests.parts import PATIENCE_S, portevoix
+from tests.parts import PATIENCE_S, new_folder, portevoix
 from tests.trunks import Operator
 
 SECRET = "s3cret-of-the-trunk"
@@ -46,10 +45,10 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    with tempfile.TemporaryDirectory(prefix="portevoix-trunks-") as folder, embedded.running(Path(folder)) as url:
+    with new_folder("trunks") as folder, embedded.running(folder) as url:
         migrate(url)
-        with Commands(Path(folder)) as commands:
-            yield Desk(Path(folder), commands)
+        with Commands(folder) as commands:
+            yield Desk(folder, commands)
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +10,7 @@ from portevoix.client import AsyncVoicePartner, Credit, VoicePartner
 from tests.cli.commands import Commands
 from tests.client.driven import Driven
 from tests.client.hosted import Hosted
-from tests.parts import Server
+from tests.parts import Server, new_folder
 
 Ask = Callable[..., Awaitable[Credit]]
 
@@ -47,7 +45,7 @@ FAST = {"PORTEVOIX_SIMULATOR_SPEED": "max", "PORTEVOIX_WEBHOOKS_ALLOW": "127.0.0
 @pytest.fixture(scope="session")
 def fast() -> Iterator[Server]:
     """A real ``portevoix serve`` whose simulated phones wait for nothing."""
-    with tempfile.TemporaryDirectory(prefix="portevoix-fast-") as folder, Server(Path(folder), FAST) as running:
+    with new_folder("fast") as folder, Server(folder, FAST) as running:
         yield running
 
 

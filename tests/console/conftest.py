@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 
 from portevoix.domain.person import Role
 from portevoix.ports import House
+from portevoix.service import passwords
 from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.service.people import _open, add_person
 from tests.conftest import Serve
@@ -36,6 +38,12 @@ class People:
         return f"/console/{self.account.account}/sandbox"
 
 
+@pytest.fixture(autouse=True)
+def hasty_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords at next to no cost: to be slow is the real thing's purpose, and no matter of these tests."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
 @pytest.fixture
 async def http(serve: Serve, request: pytest.FixtureRequest) -> AsyncIterator[httpx2.AsyncClient]:
     """A server whose simulated phones wait for nothing, or one that a test names by its settings."""
@@ -45,7 +53,7 @@ async def http(serve: Serve, request: pytest.FixtureRequest) -> AsyncIterator[ht
 
 @pytest.fixture
 async def people(http: httpx2.AsyncClient, house: House) -> People:
-    """People who are signed in. None has a password, whose hashing takes its time."""
+    """People who are signed in. None has a password."""
     euros = 100_000_000
     account = await open_account(house, "Mairie", credit_micros=euros, sandbox_micros=euros)
     other = await open_account(house, "École", credit_micros=euros, sandbox_micros=euros)

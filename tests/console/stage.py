@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from tests.parts import PATIENCE_S, Server
+from tests.parts import PATIENCE_S, Server, new_folder
 from tests.wire.sound import tone, wav_file
 
 OPERATOR, MANAGER = "claire@mairie.example", "jean@mairie.example"
@@ -73,7 +71,7 @@ class Stage:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Set it."""
-    with tempfile.TemporaryDirectory(prefix="portevoix-stage-") as folder, Server(Path(folder), SETTINGS) as server:
+    with new_folder("stage") as folder, Server(folder, SETTINGS) as server:
         yield _set(server)
 
 

@@ -42,7 +42,7 @@ class MailServer:
         self._implicit = implicit
         self._starttls = starttls
         self._auth = auth
-        self._refusals = refusals or {}
+        self.refusals = refusals or {}
         self._hangs = hangs
         self._protocols: list[SMTP] = []
 
@@ -84,7 +84,7 @@ class MailServer:
         if command == self._hangs:
             self.hung.set()
             await asyncio.Event().wait()
-        return self._refusals.get(command, default)
+        return self.refusals.get(command, default)
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]):  # noqa: N802
         answer = await self._answer("MAIL", "250 OK")

@@ -128,8 +128,8 @@ async def stage(url: str) -> AsyncIterator[tuple[Stage, Connection]]:
             loop.add_reader(heard.fileno(), lambda: set_up.asked.add(heard.recv()))
             try:
                 async with (
-                    bootstrap._in_background(opened.signals.listen(ready)),
-                    bootstrap._in_background(set_up.follow()),
+                    bootstrap.in_background(opened.signals.listen(ready)),
+                    bootstrap.in_background(set_up.follow()),
                 ):
                     await ready.wait()
                     yield set_up, told

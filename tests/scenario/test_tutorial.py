@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import httpx2
 import pytest
 
-from tests.parts import PATIENCE_S, free_port
+from tests.parts import PATIENCE_S, free_port, new_folder
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial" / "test-without-spending.md"
@@ -68,9 +67,9 @@ def plain(output: str) -> list[str]:
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A folder that PostgreSQL's own user can get into."""
-    with tempfile.TemporaryDirectory(prefix="portevoix-tutorial-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with new_folder("tutorial") as folder:
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from portevoix import bootstrap, logs
+from portevoix.bootstrap import node
 from portevoix.bootstrap.sending import terms_of
 from portevoix.domain.call import Report
 from portevoix.domain.dialling import Dial, Progress
@@ -70,7 +71,7 @@ def work(environment: Mapping[str, str], told: Connection) -> None:
     """Run a worker until it is killed, or whoever started it is gone."""
     settings = Settings.read(environment)
     logs.set_up(settings.log_level, settings.log_format)
-    bootstrap.Sending = partial(OverheardSending, told)  # type: ignore[misc, assignment]
+    node.Sending = partial(OverheardSending, told)  # type: ignore[misc, assignment]
     asyncio.run(_run(settings))
 
 

@@ -6,15 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from portevoix.store import embedded
+from tests.parts import PATIENCE_S
 
 USE = """
 import sys
+import time
 from pathlib import Path
 from portevoix import logs
 from portevoix.store import embedded
@@ -73,6 +76,24 @@ def test_a_killed_server_starts_anew_with_what_was_committed(data_folder: Path) 
     user.communicate()
     with embedded.running(data_folder) as url, psycopg.connect(url) as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+
+
+def test_a_server_that_is_killed_in_use_is_started_again(data_folder: Path) -> None:
+    with embedded.running(data_folder) as url:
+        os.kill(_postmaster(data_folder) or 0, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE_S
+        while not _answers(url) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert _answers(url)
+    assert _postmaster(data_folder) is None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url) as connection:
+            return connection.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
 
 
 def test_a_start_that_was_killed_half_way_is_made_whole(data_folder: Path) -> None:

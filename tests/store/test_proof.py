@@ -10,15 +10,18 @@ import psycopg
 import pytest
 
 from portevoix import bootstrap
+from portevoix.bootstrap.chores import duties_of
 from portevoix.domain.call import Outcome
 from portevoix.domain.campaign import CallNotFound, CallNotRecorded, Kind
 from portevoix.domain.dialling import Dial
 from portevoix.domain.webhook import NotifyUrl
+from portevoix.metrics import Metrics
 from portevoix.ports import House
 from portevoix.service import proof, settlement
 from portevoix.service.reading import find_access
+from portevoix.settings import Settings
 from portevoix.store.calls import PostgresCalls
-from portevoix.store.limits import SharedLimits
+from portevoix.worker import chores as steward
 from tests.parts import PATIENCE_S, ManualClock
 from tests.store.test_calls import Customer, Node, file, numbers, report
 
@@ -129,14 +132,17 @@ class WatchedCalls(PostgresCalls):
 async def test_a_server_erases_what_is_old_by_itself(
     opened: bootstrap.Opened, alice: Customer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "MAINTENANCE_INTERVAL_S", 0.01)
+    monkeypatch.setattr(steward, "LOOK_S", 0.01)
     placing = await alice.send(numbers(1))
     (dial,) = await (await Node.of(opened.house)).dial_all()
     await recorded(opened.house, dial)
-    clock.advance(days=7, seconds=1)
     calls = WatchedCalls(opened)
     watched = replace(opened, house=replace(opened.house, calls=calls))
-    async with bootstrap._in_background(bootstrap._maintain(watched, SharedLimits(opened.database, clock), 7)):
+    duties = duties_of(watched, Settings.read({}, record_keep_days=7), Metrics())
+    async with bootstrap.in_background(steward.Steward(watched.house, duties, "test").run()):
+        while not await opened.house.chores.all():  # noqa: ASYNC110 - a plan tells nobody
+            await asyncio.sleep(0)
+        clock.advance(days=7, seconds=1)
         async with asyncio.timeout(PATIENCE_S):
             await calls.erased.wait()
     with pytest.raises(CallNotRecorded):

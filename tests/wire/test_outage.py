@@ -120,7 +120,7 @@ async def test_work_in_the_background_that_misses_a_cancellation_is_ended_all_th
         await asyncio.sleep(PATIENCE_S)
 
     async def begin_and_end() -> None:
-        async with bootstrap._in_background(work()):
+        async with bootstrap.in_background(work()):
             await asyncio.sleep(0)
 
     ending = asyncio.create_task(begin_and_end())

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -31,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
 from portevoix.api.v1.routes import OPERATIONS as V1
 from portevoix.api.v2.routes import OPERATIONS as V2
 from portevoix.settings import PREFIX, SETTINGS
-from tests.parts import Server
+from tests.parts import Server, new_folder
 from tests.wire.sound import bearer, tone, wav_file
 
 Cases = st.SearchStrategy[Case]
@@ -165,10 +163,7 @@ def world() -> Iterator[World]:
     lifted = {f"{PREFIX}{name.upper()}": "off" for name in SETTINGS if name.startswith("limit_")}
     fast = {"SIMULATOR_SPEED": "max", "CALLS_PER_SECOND": "1000000", "ACCOUNT_CALLS_PER_SECOND": "1000000"}
     environment = lifted | {f"{PREFIX}{name}": value for name, value in fast.items()}
-    with (
-        tempfile.TemporaryDirectory(prefix="portevoix-fuzzed-") as folder,
-        Server(Path(folder), environment) as server,
-    ):
+    with new_folder("fuzzed") as folder, Server(folder, environment) as server:
         ours, theirs = (
             server.run("account", "create", name, "--credit", "1000", "--json") for name in ("Ours", "Theirs")
         )

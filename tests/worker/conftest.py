@@ -131,7 +131,7 @@ async def at_work(*workers: Works) -> AsyncIterator[None]:
     """Let workers work beside a block; they are cancelled with it."""
     async with AsyncExitStack() as stack:
         for worker in workers:
-            await stack.enter_async_context(bootstrap._in_background(worker.run()))
+            await stack.enter_async_context(bootstrap.in_background(worker.run()))
         yield
 
 

@@ -218,7 +218,7 @@ async def test_while_the_database_is_away_nothing_is_lost_and_afterwards_it_goes
     phones = Phones(are_held=True)
     async with (
         bootstrap.open_house(cable.url, PEPPER.encode(), clock=clock) as away,
-        bootstrap._in_background(away.signals.listen()),
+        bootstrap.in_background(away.signals.listen()),
         at_work(dialler(away.house, phones, on_settled=settled.extend)),
     ):
         await phones.dials.wait_for(5)
@@ -251,7 +251,7 @@ async def test_two_diallers_dial_each_attempt_once(
     terms = Terms("test", Pace(40, FREE.per_second), Pace(15, FREE.per_second))
     async with (
         bootstrap.open_house(url, PEPPER.encode(), clock=clock) as other,
-        bootstrap._in_background(other.signals.listen()),
+        bootstrap.in_background(other.signals.listen()),
         at_work(
             *(dialler(one.house, first, second, terms=terms, on_settled=settled.extend) for one in (opened, other))
         ),

@@ -125,6 +125,52 @@ async def test_what_a_dead_node_had_claimed_is_dialled_by_another_and_what_it_wa
     assert await credit.check_ledger(house) == []
 
 
+class Sleeping(WatchedCalls):
+    """The node sleeps for longer than its lease when its first dialling is committed, and hears of it only then."""
+
+    def __init__(self, opened: bootstrap.Opened, clock: ManualClock, joins: int) -> None:
+        super().__init__(opened)
+        self._joined: Tally[int] = Tally()
+        self._joins = joins
+        self._hand = clock
+
+    async def join(self, *what: Any) -> int:
+        """Begin as a node."""
+        node = await super().join(*what)
+        self._joined.add(node)
+        return node
+
+    async def dial(self, *what: Any) -> Any:
+        """Commit that calls are dialled."""
+        done = await super().dial(*what)
+        if len(self._joined.all) == 1:
+            self._hand.advance(seconds=TERMS.lease_s)
+            await self._joined.wait_for(self._joins)
+        return done
+
+
+@pytest.mark.parametrize("joins", [1, 2], ids=["at once", "begun anew meanwhile"])
+async def test_a_node_that_slept_since_it_committed_a_call_asks_no_carrier(
+    opened: bootstrap.Opened,
+    hearing: None,
+    alice: Customer,
+    clock: ManualClock,
+    settled: Tally[Conclusion],
+    joins: int,
+) -> None:
+    calls, phones = Sleeping(opened, clock, joins), Phones()
+    first = await alice.send(numbers(2))
+    async with at_work(dialler(replace(opened.house, calls=calls), phones, on_settled=settled.extend)):
+        await settled.wait_for(2)
+        await calls._joined.wait_for(2)
+        second = await alice.send(numbers(3))
+        await settled.wait_for(5)
+    assert await alice.states(first.campaign) == [CallState.UNCERTAIN] * 2
+    assert await alice.states(second.campaign) == [CallState.FINISHED] * 3
+    assert len(phones.asked()) == 3
+    assert await credit.check_ledger(opened.house) == []
+
+
 class LosingAnswers(WatchedCalls):
     """The first answer to a statement of one kind is lost on its way, after it took effect."""
 

@@ -42,6 +42,7 @@ class Engines:
         self._said: dict[int, bool] = {}
         self._news = asyncio.Event()
         self._taken: set[Engine] = set()
+        self._left: set[Engine] = set()
         self.carriers: dict[Engine, TrunkCarrier] = {}
 
     async def run(self) -> None:
@@ -76,6 +77,9 @@ class Engines:
                 made = self._makers[engine](first, self._on_health)
                 self.carriers[engine] = await stack.enter_async_context(made)
                 log.info("trunks_ready", engine=engine)
+            elif engine not in self._left:
+                self._left.add(engine)
+                log.info("trunks_left_to_another_process", engine=engine, data=str(self._data))
         for engine, carrier in self.carriers.items():
             await carrier.watch([trunk for trunk in trunks if trunk.engine is engine])
 

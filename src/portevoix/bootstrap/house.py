@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from portevoix.bootstrap.background import in_background
 from portevoix.bootstrap.sending import policy_of
 from portevoix.bootstrap.studio import AudioAdapters, Studio, open_studio, studio_of
 from portevoix.domain.call import Billing
@@ -19,16 +20,20 @@ from portevoix.store.accounts import PostgresAccounts
 from portevoix.store.answers import PostgresAnswers
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
+from portevoix.store.chores import PostgresChores
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.database import Database, open_pool
 from portevoix.store.drafts import PostgresDrafts
 from portevoix.store.exchanges import PostgresExchanges
 from portevoix.store.instance import agree_on_pepper, count_events_anew
 from portevoix.store.keys import PostgresKeys
 from portevoix.store.ledger import PostgresLedger
+from portevoix.store.limits import SharedLimits
 from portevoix.store.nodes import PostgresNodes
 from portevoix.store.notices import PostgresNotices
 from portevoix.store.people import PostgresPeople
 from portevoix.store.recordings import PostgresRecordings
+from portevoix.store.restoring import PostgresRestoring
 from portevoix.store.sandboxes import PostgresSandboxes
 from portevoix.store.sessions import PostgresDeeds, PostgresSessions
 from portevoix.store.signals import PostgresSignals
@@ -42,7 +47,7 @@ POLICY = Policy(Billing(), routes=2, most_recipients=100_000, per_second=25)
 
 
 class SystemClock:
-    """The ``Clock`` port on the machine's clock."""
+    """The ``Clock`` port on the machine's clock, where there is no database."""
 
     def now(self) -> datetime:
         """Return the moment, in UTC."""
@@ -63,6 +68,7 @@ class Opened:
     recordings: PostgresRecordings
     answers: PostgresAnswers
     signals: PostgresSignals
+    limits: SharedLimits
 
 
 @asynccontextmanager
@@ -81,7 +87,7 @@ async def open_house(
     Args:
         url: a connection string.
         pepper: the secret that API keys are digested with.
-        clock: tells the time; the machine's, where none is given.
+        clock: tells the time; the database's, where none is given.
         connections: how many to the database, at most.
         studio: how audio and speech are made; as by default, where none is given.
         policy: what the operator has set for sending.
@@ -91,18 +97,23 @@ async def open_house(
         Unavailable: the database cannot be reached.
         PepperMismatch: its keys were made with another pepper.
     """
-    clock = clock or SystemClock()
-    async with open_studio(studio or Studio()) as audio, open_pool(url, smallest=1, largest=connections) as pool:
-        store = Database(pool)
+    clock = clock or DatabaseClock()
+    async with AsyncExitStack() as stack:
+        audio = await stack.enter_async_context(open_studio(studio or Studio()))
+        store = Database(await stack.enter_async_context(open_pool(url, smallest=1, largest=connections)))
+        if isinstance(clock, DatabaseClock):
+            await clock.ask(store)
+            await stack.enter_async_context(in_background(clock.follow(store)))
         await agree_on_pepper(store, pepper)
         await count_events_anew(store)
+        await PostgresRestoring(store, clock).look()
         keys = PostgresKeys(store, clock)
         recordings = PostgresRecordings(store, clock)
         signals = PostgresSignals(url)
         calls = PostgresCalls(store, clock)
         rest = _Rest(audio, pepper, clock, signals, policy, seed)
         house = _house(store, keys, recordings, calls, rest)
-        yield Opened(house, store, keys, recordings, PostgresAnswers(store, clock), signals)
+        yield Opened(house, store, keys, recordings, PostgresAnswers(store, clock), signals, SharedLimits(store, clock))
 
 
 def house_of(
@@ -168,6 +179,8 @@ def _house(
         drafts=PostgresDrafts(store, clock),
         exchanges=PostgresExchanges(store, clock),
         nodes=PostgresNodes(store, clock),
+        restoring=PostgresRestoring(store, clock),
+        chores=PostgresChores(store, clock),
         signals=rest.signals,
         policy=rest.policy,
         unit_of_work=unit_of_work,

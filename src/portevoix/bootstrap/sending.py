@@ -13,6 +13,7 @@ from procrastinate import App
 
 from portevoix.bootstrap.engines import Engines, makers_of
 from portevoix.carrier.simulator import SimulatedTime, Simulator
+from portevoix.carrier.witness import Witness
 from portevoix.domain.call import Billing
 from portevoix.domain.errors import DomainError
 from portevoix.domain.mail import EmailAddress
@@ -20,7 +21,8 @@ from portevoix.domain.safety import Safety
 from portevoix.metrics import Metrics
 from portevoix.notify.mail import SmtpMailer, parse_smtp_url
 from portevoix.notify.webhooks import HttpWebhooks
-from portevoix.ports import Carrier, Clock, House, Policy, Signals
+from portevoix.ports import Carrier, Clock, House, Policy, Role, Signals, Standing
+from portevoix.service.restoring import watch
 from portevoix.settings import Settings
 from portevoix.store.jobs import QUEUE, open_jobs
 from portevoix.worker.courier import Courier
@@ -30,8 +32,8 @@ from portevoix.worker.pace import Pace
 #: The courier's own connections: it fetches and ends jobs beside everything else.
 COURIER_CONNECTIONS = 4
 
-#: How often a high velocity is looked for, in seconds.
-ALARM_S = 5.0
+#: How often it is looked whether the database still stands where it did, in seconds.
+PLACE_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -56,12 +58,24 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def terms_of(settings: Settings) -> Terms:
+def process_name() -> str:
+    """Name this process, for people."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def standing_of(settings: Settings, role: Role) -> Standing:
+    """Tell what a process of this node says of itself."""
+    return Standing(role, shares_limits=settings.limits_are_shared)
+
+
+def terms_of(settings: Settings, role: Role = Role.BOTH) -> Terms:
     """Read how a node dials out of the settings."""
     return Terms(
-        name=f"{socket.gethostname()}/{os.getpid()}",
+        name=process_name(),
         route=Pace(settings.calls_at_once, settings.calls_per_second),
         account=Pace(settings.account_calls_at_once, settings.account_calls_per_second),
+        lease_s=settings.lease_s,
+        standing=standing_of(settings, role),
     )
 
 
@@ -71,13 +85,21 @@ class Sending:
     Args:
         url: of the database, for the courier's own connections.
         metrics: told of calls and notices.
+        role: of its process.
     """
 
     def __init__(
-        self, settings: Settings, url: str, house: House, clock: Clock, metrics: Metrics | None = None
+        self,
+        settings: Settings,
+        url: str,
+        house: House,
+        clock: Clock,
+        metrics: Metrics | None = None,
+        role: Role = Role.BOTH,
     ) -> None:
         self._settings = settings
         self._url = url
+        self._role = role
         self._house = house
         self._metrics = metrics or Metrics()
         self._time = SimulatedTime(clock, settings.simulator_speed)
@@ -85,7 +107,9 @@ class Sending:
 
     def routes(self) -> Sequence[Carrier]:
         """Make the carriers of simulated phones, the first one asked first."""
-        return [Simulator(self._time, self._settings.simulator_seed, name) for name in ROUTES]
+        path, seed = self._settings.simulator_witness, self._settings.simulator_seed
+        witness = Witness(path, terms_of(self._settings).name, self._house.clock) if path else None
+        return [Simulator(self._time, seed, name, witness) for name in ROUTES]
 
     async def follow_clocks(self, signals: Signals) -> None:
         """Take note of each sandbox clock that is moved on."""
@@ -101,23 +125,24 @@ class Sending:
 
     async def dial(self) -> None:
         """Dial."""
-        terms, carriers = terms_of(self._settings), self._engines.carriers
+        terms, carriers = terms_of(self._settings, self._role), self._engines.carriers
         await Dialler(self._house, self.routes(), terms, self._metrics.settled, carriers).run()
 
-    async def watch_velocity(self) -> None:
-        """Raise an alarm over accounts that send more within an hour than is usual."""
+    async def watch_place(self) -> None:
+        """See whether the database stands where it did; tell once where it does not, as nothing is dialled then."""
+        was_held = False
         while True:
             try:
-                found = await self._house.trunks.alarms(self._settings.alarm_calls)
-                for account, calls in found:
-                    log.warning("velocity_high", account=account, calls=calls)
-                self._metrics.alarmed(len(found))
-                await self._house.trunks.forget()
+                standing = await watch(self._house, goes_on=self._settings.failover == "go-on")
+                if standing.is_moved and not was_held:
+                    log.error("dialling_held", failover=standing.is_failover, decide="portevoix recover")
+                was_held = standing.is_moved
+                self._metrics.held(is_held=was_held)
             except DomainError as error:
-                log.warning("velocity_unwatched", error=error.message)
+                log.warning("place_unwatched", error=error.message)
             except Exception:
-                log.exception("velocity_unwatched")
-            await asyncio.sleep(ALARM_S)
+                log.exception("place_unwatched")
+            await asyncio.sleep(PLACE_S)
 
     async def deliver(self) -> None:
         """Deliver notices."""

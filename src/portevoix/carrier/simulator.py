@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from portevoix.carrier.witness import Witness
 from portevoix.domain.call import Report
 from portevoix.domain.dialling import Dial, Progress
 from portevoix.domain.magic import Script, script
@@ -78,12 +79,16 @@ class Simulator:
         time: how time passes.
         seed: what the phones of 80 to 89 choose by.
         name: of the route.
+        witness: sees each call before it begins.
     """
 
-    def __init__(self, time: SimulatedTime, seed: int = 0, name: str = "simulator") -> None:
+    def __init__(
+        self, time: SimulatedTime, seed: int = 0, name: str = "simulator", witness: Witness | None = None
+    ) -> None:
         self._time = time
         self._seed = seed
         self._name = name
+        self._witness = witness
 
     @property
     def name(self) -> str:
@@ -92,6 +97,8 @@ class Simulator:
 
     async def call(self, dial: Dial, progress: Callable[[Progress], None]) -> Report:
         """Make one call, to its end."""
+        if self._witness is not None:
+            self._witness.testify(dial)
         seconds = min(-(-dial.audio.samples // 8_000), dial.longest_s)
         played = script(dial.number, dial.kind, seconds, route=dial.route, seed=self._seed, attempt=dial.attempt)
         elapsed = self._time.start(dial)

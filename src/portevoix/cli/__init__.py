@@ -25,13 +25,16 @@ COMMANDS = {
     "migrate": "Bring the database's schema up to date.",
     "operator": "Let operators into the console.",
     "person": "Let an account's own people into the console.",
+    "recover": "Decide what becomes of a restored database.",
     "route": "Say which numbers go over which trunk.",
     "say": "Say a text as the phone will: into a file, or aloud.",
     "send": "Call phones, and play them a text or a recording.",
     "serve": "Start the server.",
+    "status": "Tell how the service fares, and what is wrong.",
     "tariff": "Import, show and assign tariffs.",
     "trunk": "Set up trunks: an operator's ways into the telephone network.",
     "watch": "Follow a message to its end.",
+    "work": "Dial and deliver, without the API and the console.",
 }
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from portevoix.console import words
+from portevoix.console.phrases import phrase
 from portevoix.console.texts import Texts, texts_in
 from portevoix.domain.person import Language
 from portevoix.web.answer import Answer, Headers
@@ -78,6 +79,7 @@ def environment(language: Language) -> Environment:
         moment=lambda moment: _time(texts, moment),
         duration=texts.duration,
         word=lambda code: words.word(texts, str(code)),
+        phrase=lambda text: phrase(texts, str(text)),
     )
     made.globals.update(asset=asset_path, prefix=PREFIX, language=language)
     return made

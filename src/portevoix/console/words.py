@@ -16,6 +16,10 @@ WORDS = {
     "sandbox": N_("sandbox"),
     "disabled": N_("disabled"),
     "blocked": N_("blocked"),
+    # processes
+    "node-serve": N_("answers"),
+    "node-work": N_("dials and delivers"),
+    "node-both": N_("answers, dials and delivers"),
     # campaigns and calls
     "voice": N_("voice SMS"),
     "deposit": N_("voicemail deposit"),

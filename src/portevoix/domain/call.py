@@ -64,6 +64,7 @@ class CallEvent(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     LOSE = "lose"
+    DOUBT = "doubt"
 
 
 _S, _E = CallState, CallEvent
@@ -94,6 +95,11 @@ TRANSITIONS: dict[tuple[CallState, CallEvent], CallState] = {
     (_S.READY, _E.CANCEL): _S.CANCELLED,
     (_S.PAUSED, _E.CANCEL): _S.CANCELLED,
     (_S.CLAIMED, _E.CANCEL): _S.CANCELLED,
+    # restored from a backup, since which it may have been dialled: an attempt on paper, which is lost
+    (_S.SCHEDULED, _E.DOUBT): _S.DIALING,
+    (_S.READY, _E.DOUBT): _S.DIALING,
+    (_S.PAUSED, _E.DOUBT): _S.DIALING,
+    (_S.CLAIMED, _E.DOUBT): _S.DIALING,
 }
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from portevoix.domain.call import Billing
 from portevoix.domain.safety import Safety
+from portevoix.ports.chores import Chores
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
 from portevoix.ports.exchanges import Exchanges
 from portevoix.ports.nodes import Nodes
 from portevoix.ports.notices import Answers, Notices, Signals
 from portevoix.ports.people import Deeds, Drafts, People, Sessions
+from portevoix.ports.restoring import Restoring
 from portevoix.ports.sending import Calls, Campaigns, Sandboxes
 from portevoix.ports.studio import Recordings, Speech, Uploads, Waves
 from portevoix.ports.trunks import Trunks
@@ -71,6 +73,8 @@ class House:
     drafts: Drafts
     exchanges: Exchanges
     nodes: Nodes
+    restoring: Restoring
+    chores: Chores
     signals: Signals
     policy: Policy
     unit_of_work: Callable[[], AbstractAsyncContextManager[House]]

@@ -21,6 +21,7 @@ from portevoix.domain.campaign import (
 from portevoix.domain.dialling import Claimed, Conclusion, Dial, Filed, Finished, Progress, SandboxClock, Wait
 from portevoix.domain.placing import Placing
 from portevoix.domain.sandbox import Received
+from portevoix.ports.nodes import ORDINARY, Standing
 from portevoix.ports.trunks import Room
 
 
@@ -101,8 +102,8 @@ class Campaigns(Protocol):
 class Calls(Protocol):
     """The queue of calls, and their life once they are due."""
 
-    async def join(self, name: str, lease_s: int) -> int:
-        """Begin as a node that dials; returns its number."""
+    async def join(self, name: str, lease_s: int, standing: Standing = ORDINARY) -> int:
+        """Begin as a node; returns its number."""
 
     async def renew(self, node: int, lease_s: int) -> bool:
         """Stay alive; tells whether the node still is."""

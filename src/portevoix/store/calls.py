@@ -16,7 +16,7 @@ from portevoix.domain.dialling import Claimed, Conclusion, Filed, Finished, Prog
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
 from portevoix.domain.tariff import Product
-from portevoix.ports import Clock, Room
+from portevoix.ports import ORDINARY, Clock, Room, Standing
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
@@ -35,10 +35,17 @@ class PostgresCalls:
         self._clock = clock
         self._sounds: OrderedDict[bytes, TelephoneAudio] = OrderedDict()
 
-    async def join(self, name: str, lease_s: int) -> int:
-        """Begin as a node that dials."""
+    async def join(self, name: str, lease_s: int, standing: Standing = ORDINARY) -> int:
+        """Begin as a node."""
         at = self._clock.now()
-        values = {"name": name, "at": at, "lease_until": at + timedelta(seconds=lease_s)}
+        values = {
+            "name": name,
+            "at": at,
+            "lease_until": at + timedelta(seconds=lease_s),
+            "role": standing.role,
+            "version": standing.version,
+            "shares_limits": standing.shares_limits,
+        }
         ((node,),) = await self._rows("join", values)
         return int(node)
 

@@ -1,7 +1,8 @@
 """An embedded PostgreSQL in the data folder: the wheel's programs, our locks.
 
 Whoever uses the server holds a shared lock on ``postgres.users``; the last one out stops it. The kernel drops the
-lock of a killed process, so a kill -9 leaves nothing to clean: the next start finds the server, or starts it anew.
+lock of a killed process, so a kill -9 leaves nothing to clean: the next start finds the server, or starts it anew. So
+does whoever uses it when it is gone: killed, or ended by itself because the disk was full.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import os
 import pwd
 import secrets
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +29,11 @@ from urllib.parse import quote
 import structlog
 
 USER = "portevoix"
+SOCKET = ".s.PGSQL.5432"
 START_TIMEOUT_S = 120  # recovery of a large log after a crash takes its time
 REAP_TIMEOUT_S = 10
+LISTENS_TIMEOUT_S = 5
+LOOK_S = 2.0  # how often its users look whether it is there
 LONGEST_SOCKET_PATH = 90  # the kernel allows 107 on Linux and 103 on macOS, with the socket's own name
 SERVER_OPTIONS = (
     "-c listen_addresses='' -c unix_socket_permissions=0700 -c max_connections=200 -c jit=off "
@@ -64,7 +70,8 @@ def running(data: Path) -> Iterator[str]:
             users.close()
             raise
     try:
-        yield cluster.url
+        with _kept(cluster, data / "postgres.start"):
+            yield cluster.url
     finally:
         with _locked(data / "postgres.start"):
             try:
@@ -74,6 +81,32 @@ def running(data: Path) -> Iterator[str]:
                 pass  # someone else still uses it
             finally:
                 users.close()
+
+
+@contextmanager
+def _kept(cluster: _Cluster, lock: Path) -> Iterator[None]:
+    """Start the server again when it is gone, beside a block."""
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(LOOK_S):
+            if cluster.is_there():
+                continue
+            try:
+                with _locked(lock):
+                    cluster.ensure()
+            except (EmbeddedFailure, OSError) as failure:  # it may be the full disk again
+                log.error("postgres_does_not_start", failure=str(failure))
+            else:
+                log.warning("postgres_was_started_again")
+
+    keeper = threading.Thread(target=keep, name="postgres-keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
 
 
 def url(data: Path) -> str:
@@ -109,6 +142,18 @@ class _Cluster:
         if not self._answers():
             self._start()
 
+    def is_there(self) -> bool:
+        """Tell whether anybody listens where the server does."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(LISTENS_TIMEOUT_S)
+            try:
+                probe.connect(str(self._socket() / SOCKET))
+            except TimeoutError:
+                return True  # it has too much to do
+            except OSError:
+                return False
+        return True
+
     def stop(self) -> None:
         """Stop the server; nothing that was committed is lost. One that was killed is left as it is."""
         if not self._answers():
@@ -140,18 +185,18 @@ class _Cluster:
 
     def _start(self) -> None:
         self._await_the_dead()
-        socket = self._socket()
-        socket.mkdir(mode=0o700, exist_ok=True)
+        folder = self._socket()
+        folder.mkdir(mode=0o700, exist_ok=True)
         if self._owner is not None:
-            os.chown(socket, self._owner.pw_uid, self._owner.pw_gid)
-        options = f"{SERVER_OPTIONS} -c unix_socket_directories='{socket}'"
+            os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
+        options = f"{SERVER_OPTIONS} -c unix_socket_directories='{folder}'"
         where = ("-D", str(self._data), "-l", str(self._log), "-o", options)
         self._run("pg_ctl", "start", *where, "-w", "-t", str(START_TIMEOUT_S))
         environment = {"PGPASSWORD": self._password.read_text(encoding="ascii").strip()}
         self._run(
             "createdb",
             "-h",
-            str(socket),
+            str(folder),
             "-U",
             USER,
             USER,

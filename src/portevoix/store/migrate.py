@@ -1,14 +1,22 @@
-"""Migrations: plain SQL, numbered, applied once each under a lock that all nodes share."""
+"""Migrations: plain SQL, numbered, applied once each under a lock that all nodes share.
+
+They are applied while nodes of the version before are at work: one that takes away what those use begins with the line
+``-- contract: since VERSION``, and waits until no node is older than that.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
+import time
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from procrastinate.schema import SchemaManager
+from psycopg import errors
 
 from portevoix.store.database import faults
 
@@ -17,9 +25,21 @@ _LOCK = 0x706F727465766F69
 
 _JOBS = "procrastinate-"
 
+#: How long a migration waits for a table. Whoever asks for the table after it waits behind it: no call is to be late
+#: for that, so it gives up soon, and tries again when those who wait have had their turn.
+LOCK_TIMEOUT_MS = 1_000
+LOCK_TRIES = 60
+LOCK_PAUSE_S = 1.0
+
+_CONTRACT = re.compile(r"-- contract: since (\d+(?:\.\d+)+)\n")
+
 
 class MigrationChanged(Exception):
     """A migration that was applied has another text now: the schema cannot be trusted."""
+
+
+class MigrationBlocked(Exception):
+    """A migration cannot be applied now; nothing of it was."""
 
 
 class SchemaBehind(Exception):
@@ -69,6 +89,7 @@ def migrate(url: str) -> list[str]:
     Raises:
         Unavailable: the database cannot be reached.
         MigrationChanged: an applied migration was edited since.
+        MigrationBlocked: somebody uses what a migration changes, or takes away.
     """
     applied: list[str] = []
     with faults(), psycopg.connect(url, autocommit=True) as connection:
@@ -88,8 +109,41 @@ def migrate(url: str) -> list[str]:
                 )
             if name in known:
                 continue
-            with connection.transaction():
-                connection.execute(sql.encode())
-                connection.execute("INSERT INTO schema_migration (name, sha256) VALUES (%s, %s)", [name, sha256])
+            _refuse_for_old_nodes(connection, name, sql)
+            _apply(connection, name, sql, sha256)
             applied.append(name)
     return applied
+
+
+def _apply(connection: psycopg.Connection[Any], name: str, sql: str, sha256: str) -> None:
+    for _ in range(LOCK_TRIES):
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}".encode())
+                connection.execute(sql.encode())
+                connection.execute("INSERT INTO schema_migration (name, sha256) VALUES (%s, %s)", [name, sha256])
+            return
+        except errors.LockNotAvailable:
+            time.sleep(LOCK_PAUSE_S)
+    raise MigrationBlocked(
+        f"migration {name} did not get the tables that it changes: a transaction keeps them, for minutes; "
+        "end it (pg_stat_activity), then run 'portevoix migrate' again"
+    )
+
+
+def _refuse_for_old_nodes(connection: psycopg.Connection[Any], name: str, sql: str) -> None:
+    """Keep what is taken away for as long as a node is alive that may use it."""
+    contract = _CONTRACT.match(sql)
+    if contract is None:
+        return
+    alive = connection.execute("SELECT name, version FROM node WHERE lease_until > now() ORDER BY name").fetchall()
+    old = [f"{node} ({version or 'before 0.1.0'})" for node, version in alive if _parts(version) < _parts(contract[1])]
+    if old:
+        raise MigrationBlocked(
+            f"migration {name} takes away what nodes before {contract[1]} use: stop or upgrade {', '.join(old)}, "
+            "then run 'portevoix migrate' again"
+        )
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))

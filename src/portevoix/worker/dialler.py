@@ -14,11 +14,12 @@ from portevoix.domain.call import Outcome, Report
 from portevoix.domain.dialling import Conclusion, Dial
 from portevoix.domain.errors import DomainError
 from portevoix.domain.trunk import Engine
-from portevoix.ports import Carrier, House, Subscription
+from portevoix.ports import ORDINARY, Carrier, House, Standing, Subscription
 from portevoix.service import dialling
 from portevoix.worker.cancelling import surely
 from portevoix.worker.desk import Desk
 from portevoix.worker.pace import Pace, Pacing
+from portevoix.worker.presence import LEASE_S, Presence
 
 MOST_AT_ONCE = 256
 POLL_S = 0.5
@@ -38,12 +39,14 @@ class Terms:
         route: the pace of all its calls together.
         account: the pace of each account.
         lease_s: for how long it is taken for alive after it last said so.
+        standing: what its process is.
     """
 
     name: str
     route: Pace
     account: Pace
-    lease_s: int = 15
+    lease_s: int = LEASE_S
+    standing: Standing = ORDINARY
 
 
 class Dialler:
@@ -75,7 +78,7 @@ class Dialler:
         self._strange: dict[int, datetime] = {}
         self._freed = asyncio.Event()
         self._looks_again_at: datetime | None = None
-        self._node = 0
+        self._presence = Presence(house, terms.name, terms.standing, terms.lease_s, self._freed.set)
 
     async def run(self) -> None:
         """Dial. What is under way when this is cancelled is hung up, and reported as lost."""
@@ -88,7 +91,7 @@ class Dialler:
 
     async def _work(self) -> None:
         async with self._house.signals.subscribe("calls") as signal, asyncio.TaskGroup() as group:
-            group.create_task(surely(self._stay_alive))
+            group.create_task(surely(self._presence.keep))
             group.create_task(surely(self._desk.run))
             group.create_task(surely(self._sweep))
             group.create_task(surely(partial(self._hear, signal)))
@@ -100,7 +103,7 @@ class Dialler:
     async def _dial(self) -> None:
         while True:
             try:
-                began = await self._round() if self._node else 0
+                began = await self._round() if self._presence.number else 0
             except DomainError as error:
                 log.warning("dialling_failed", error=error.message)
                 await asyncio.sleep(AGAIN_S)
@@ -110,7 +113,7 @@ class Dialler:
 
     async def _round(self) -> int:
         """Claim as many due calls as may begin now, commit that they are dialled, and begin them."""
-        now, node = self._house.clock.now(), self._node  # it may begin anew as another meanwhile
+        now, node = self._house.clock.now(), self._presence.number  # it may begin anew as another meanwhile
         most, room, busy = self._pacing.room(now)
         if not most:
             return 0
@@ -125,15 +128,18 @@ class Dialler:
         dials = await dialling.begin(self._house, node, claimed, names, self._engines)
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
-            self._calls[dial.call_id] = asyncio.create_task(self._call(dial))
+            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, node))
         await asyncio.sleep(0)
         return len(dials)
 
-    async def _call(self, dial: Dial) -> None:
+    async def _call(self, dial: Dial, node: int) -> None:
         """Have a carrier make one call, and hand its report in."""
         report: Report | None = None
         try:
-            report = dial.refused or await self._ask(dial)
+            if dial.refused is not None or self._presence.is_alive(node):
+                report = dial.refused or await self._ask(dial)
+            else:  # others may have told its owner already that nobody knows how it ended
+                log.warning("call_let_be", call=dial.call, attempt=dial.attempt)
         except Exception:
             log.exception("carrier_failed", call=dial.call, attempt=dial.attempt)
         finally:
@@ -166,17 +172,6 @@ class Dialler:
             return
         self._freed.clear()
 
-    async def _stay_alive(self) -> None:
-        """Keep this node's lease; one that was taken for dead begins anew, as another."""
-        while True:
-            try:
-                if not self._node or not await self._house.calls.renew(self._node, self._terms.lease_s):
-                    self._node = await self._house.calls.join(self._terms.name, self._terms.lease_s)
-                    self._freed.set()
-            except DomainError as error:
-                log.warning("lease_failed", error=error.message)
-            await asyncio.sleep(self._terms.lease_s / 3)
-
     async def _sweep(self) -> None:
         """Take care of what dead nodes left, and of reports that nobody has acted on."""
         while True:
@@ -189,15 +184,16 @@ class Dialler:
 
     async def _look_for_orphans(self) -> None:
         """Take care of calls that this node has by the books alone, for so long that it cannot be a round under way."""
-        if not self._node:
+        node = self._presence.number
+        if not node:
             return
         now = self._house.clock.now()
-        held = [call for call, _, _ in await self._house.calls.at_node(self._node)]
+        held = [call for call, _, _ in await self._house.calls.at_node(node)]
         self._strange = {call: self._strange.get(call, now) for call in held if call not in self._calls}
         orphans = [call for call, since in self._strange.items() if now - since > ORPHANED]
         if orphans:
             log.warning("calls_disowned", calls=len(orphans))
-            await dialling.disown(self._house, self._node, orphans)
+            await dialling.disown(self._house, node, orphans)
 
     async def _hang_up(self) -> None:
         under_way = list(self._calls.values())
@@ -205,9 +201,4 @@ class Dialler:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
         await self._desk.finish()
-        if not self._node:
-            return
-        try:
-            await self._house.calls.leave(self._node)
-        except DomainError as error:  # its lease ends by itself; raised, this would take the place of our cancellation
-            log.warning("leaving_failed", error=error.message)
+        await self._presence.leave()

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +129,7 @@ process.main()
 
 async def test_a_call_whose_media_a_defect_ends_is_hung_up_on_and_lost() -> None:
     ours, theirs = socket.socketpair()
-    set_up, message = terms(), TelephoneAudio(MINUTE)
+    set_up, message, began_s = terms(), TelephoneAudio(MINUTE), time.monotonic()
     async with far_end() as far, tape() as media:
         with theirs:
             started = await asyncio.create_subprocess_exec(
@@ -136,7 +137,7 @@ async def test_a_call_whose_media_a_defect_ends_is_hung_up_on_and_lost() -> None
             )
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         peer = Peer(1, HERE, far.port, (HERE,))
-        begin = Begin(7, peer, "0639980100", (), None, False, message.sha256, Mode(), 60)
+        begin = Begin(7, peer, "0639980100", (), None, False, message.sha256, Mode(), 60, 0)
         for said in (Setup(set_up, 0), Sound(message.sha256, message.alaw), begin):
             writer.write(pack(said))
         far.answer(await far.take("INVITE"), 200, body=description(media.port))
@@ -150,6 +151,7 @@ async def test_a_call_whose_media_a_defect_ends_is_hung_up_on_and_lost() -> None
     (end,) = [one for one in heard if isinstance(one, Ended)]
     assert (end.key, end.outcome) == (7, Outcome.LOST)
     assert end.answered_at is not None
+    assert began_s < end.answered_at <= end.at < time.monotonic(), "timed by the steady clock alone, from the epoch"
     assert "media_lost" in [what for _, what, _ in end.trace]
 
 

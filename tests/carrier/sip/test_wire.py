@@ -46,7 +46,7 @@ SAID: list[ToProcess] = [
     Forget("ab"),
     Watch(PEER),
     Unwatch(3),
-    Begin(1, PEER, "+33639980100", (("X-A", "b"),), None, False, "ab", Mode(True, True), 60),
+    Begin(1, PEER, "+33639980100", (("X-A", "b"),), None, False, "ab", Mode(True, True), 60, 1.5),
     HangUp(1),
 ]
 HEARD: list[FromProcess] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -103,6 +104,7 @@ class SipCarrier:
                 sha256=dial.audio.sha256,
                 mode=mode_of(dial),
                 longest_s=dial.longest_s,
+                epoch_s=self._clock.now().timestamp() - time.monotonic(),
             )
             ended = await self.supervisor.call(begin, dial.audio.alaw, _teller(dial, progress))
         except (Unresolved, NoProcess) as error:  # nothing was dialled: another route may be

@@ -159,7 +159,7 @@ class Session:
             return
         has_early_media = response.getBody() is not None and code > 100
         if (code == 180 or has_early_media) and self._rang_at is None:  # some trunks ring within early media alone
-            self._rang_at = time.time()
+            self._rang_at = self._now()
             self._means.tell(Rang(self._begin.key, self._rang_at))
         if has_early_media:
             if not self.early:
@@ -261,11 +261,11 @@ class Session:
             media = self.local.read(early if response.getBody() is None else str(response.getBody()))
         except SdpRefused as error:
             self.note("no_media", str(error))
-            self._rang_at = self._rang_at or time.time()  # somebody took it: it is tried nowhere else
+            self._rang_at = self._rang_at or self._now()  # somebody took it: it is tried nowhere else
             self._take_leave(Outcome.CONGESTION, 488)
             return
         self.stage = Stage.ANSWERED
-        self._answered_at = time.time()
+        self._answered_at = self._now()
         self._means.tell(Answered(self._begin.key, self._answered_at))
         self.media = media
         if self._kept is not None:
@@ -391,7 +391,7 @@ class Session:
         answerer: Answerer = Answerer.UNKNOWN,
     ) -> None:
         """Report how the call ended, once, and let its media go."""
-        ended_at = time.time()
+        ended_at = self._now()
         self.stage = stage
         digits = ""
         for name in list(self._timers):
@@ -441,10 +441,14 @@ class Session:
 
     # -- odds and ends
 
+    def _now(self) -> float:
+        """Tell the moment, in seconds since 1970."""
+        return self._begin.epoch_s + time.monotonic()
+
     def note(self, what: str, detail: str = "") -> None:
         """Keep something for the call's timeline."""
         if len(self._trace) < MOST_TRACE:
-            self._trace.append((time.time(), what, detail))
+            self._trace.append((self._now(), what, detail))
 
     def _sum_up(self, stream: Stream) -> None:
         """Note what there is to say of an answered call as a whole."""

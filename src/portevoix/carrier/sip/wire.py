@@ -110,6 +110,8 @@ class Begin(Message, frozen=True, tag=True):
         is_asserted: whether P-Asserted-Identity tells it too.
         sha256: what is played.
         longest_s: seconds from the answer to BYE at most.
+        epoch_s: when the machine's monotonic clock stood at nought, in seconds since 1970 by the node's clock: a call
+            is timed by both, so that none gets longer or dearer when somebody sets the machine's.
     """
 
     key: int
@@ -121,6 +123,7 @@ class Begin(Message, frozen=True, tag=True):
     sha256: str
     mode: Mode
     longest_s: int
+    epoch_s: float
 
 
 class HangUp(Message, frozen=True, tag=True):

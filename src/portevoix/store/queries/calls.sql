@@ -1,10 +1,11 @@
 -- The calls' queue and their life. The states that each statement takes are those of domain/call.py, by test.
 
 -- name: join
-INSERT INTO node (name, started_at, lease_until) VALUES (%(name)s, %(at)s, %(lease_until)s) RETURNING id;
+INSERT INTO node (name, started_at, lease_until, role, version, shares_limits, seen_at)
+VALUES (%(name)s, %(at)s, %(lease_until)s, %(role)s, %(version)s, %(shares_limits)s, %(at)s) RETURNING id;
 
 -- name: renew
-UPDATE node SET lease_until = %(lease_until)s WHERE id = %(node)s AND lease_until > %(at)s RETURNING id;
+UPDATE node SET lease_until = %(lease_until)s, seen_at = %(at)s WHERE id = %(node)s AND lease_until > %(at)s RETURNING id;
 
 -- name: leave
 -- Its lease ends now: whoever sweeps looks after what it left, and buries it.
@@ -17,6 +18,7 @@ DELETE FROM node WHERE id = ANY(%(nodes)s::bigint[]);
 -- Due calls for a node, in equal parts for the accounts that have some, as far as each has room, and so has the trunk
 -- whose queue they stand in. Queues, one an account and trunk, are found by skipping through the index of what waits.
 -- A node that was taken for dead gets none: once it is buried, nobody would look after what it had claimed.
+-- Nor does anybody in a database that stands elsewhere than it did (queries/restoring.sql).
 WITH RECURSIVE waiting (account_id, trunk_id) AS (
     (SELECT account_id, trunk_id FROM call WHERE state IN ('scheduled', 'ready') ORDER BY account_id, trunk_id LIMIT 1)
     UNION ALL
@@ -39,7 +41,8 @@ WITH RECURSIVE waiting (account_id, trunk_id) AS (
         row_number() OVER (PARTITION BY q.trunk_id ORDER BY random()) AS place
     FROM queue q
 ), alive AS MATERIALIZED ( -- locked against its burial, and only where there is something to claim
-    SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s AND EXISTS (SELECT FROM queue) FOR KEY SHARE
+    SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s AND EXISTS (SELECT FROM queue)
+        AND EXISTS (SELECT FROM instance WHERE place = database_place()) FOR KEY SHARE
 ), picked AS (
     SELECT id FROM (
         SELECT c.id, t.room, row_number() OVER (PARTITION BY t.account_id ORDER BY c.due_at, c.id) AS place
@@ -67,18 +70,23 @@ SELECT id FROM trunk WHERE id = ANY(%(trunks)s::bigint[]) ORDER BY id FOR NO KEY
 
 -- name: dial
 -- Committed before a carrier is asked. Nothing is dialled by a node that was taken for dead, nor of a campaign that was
--- paused or cancelled meanwhile, nor of an account that was switched off, nor over a trunk beyond its room.
--- Each is looked up by its own index, in order, however large its campaign is.
-WITH mine AS MATERIALIZED (
-    SELECT c.id, r.route, r.at, r.trunk_id
+-- paused or cancelled meanwhile, nor of an account that was switched off, nor over a trunk beyond its room, nor where the
+-- database stands elsewhere than it did: it may have forgotten what was dialled.
+-- Each is looked up by its own index, in order, however large its campaign is; campaigns and accounts are asked one call
+-- at a time, since joins would be turned around where the planner does not know these tables yet, locking again and again.
+WITH locked AS MATERIALIZED (
+    SELECT c.*, r.route, r.at, r.trunk_id
     FROM unnest(%(calls)s::bigint[], %(routes)s::text[], %(times)s::timestamptz[], %(trunks)s::bigint[])
         AS r (id, route, at, trunk_id)
     CROSS JOIN LATERAL (
         SELECT id, campaign_id, account_id FROM call
         WHERE id = r.id AND state = 'claimed' AND node_id = %(node)s FOR NO KEY UPDATE) c
-    WHERE EXISTS (SELECT FROM campaign p WHERE p.id = c.campaign_id AND p.state = 'active')
-        AND EXISTS (SELECT FROM account a WHERE a.id = c.account_id AND a.state = 'active')
-        AND EXISTS (SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s FOR SHARE)
+    WHERE EXISTS (SELECT FROM node WHERE id = %(node)s AND lease_until > %(at)s FOR KEY SHARE)
+        AND EXISTS (SELECT FROM instance WHERE place = database_place())
+), mine AS MATERIALIZED (
+    SELECT id, route, at, trunk_id FROM locked l
+    WHERE (SELECT p.state FROM campaign p WHERE p.id = l.campaign_id) = 'active'
+        AND (SELECT a.state FROM account a WHERE a.id = l.account_id) = 'active'
 ), roomy AS (
     SELECT m.* FROM (SELECT *, row_number() OVER (PARTITION BY trunk_id ORDER BY random()) AS place FROM mine) m
     LEFT JOIN unnest(%(open_trunks)s::bigint[], %(rooms)s::int[]) AS t (trunk_id, room) USING (trunk_id)

@@ -1,0 +1,61 @@
+"""portevoix work: dial and deliver."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+import uvloop
+
+from portevoix import bootstrap
+from portevoix.cli.session import data_option, read_settings, told_errors
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@click.command(name="work")
+@data_option
+def command(data: Path | None) -> None:
+    """Dial and deliver, without the API and the console; Ctrl-C stops it.
+
+    Calls under way are hung up then, and reported as lost.
+    """
+    settings = read_settings(data=data)
+    stop = _Stop()
+    with told_errors(), bootstrap.database(settings) as url:
+        bootstrap.prepare(url)
+        uvloop.run(bootstrap.work(settings, url, lambda: _until(stop)))
+
+
+async def _until(stop: _Stop) -> None:
+    click.echo("Portevoix is at work", err=True)
+    await stop.told()
+    click.echo("Portevoix stops", err=True)
+
+
+class _Stop:
+    """Hears the first SIGTERM or SIGINT, also while the process still starts; those after it find it on its way out."""
+
+    def __init__(self) -> None:
+        self._is_told = False
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        for number in SIGNALS:
+            signal.signal(number, self._tell)
+
+    async def told(self) -> None:
+        """Wait until the process is told to stop."""
+        event = asyncio.Event()
+        self._waiting = asyncio.get_running_loop(), event
+        if not self._is_told:
+            await event.wait()
+
+    def _tell(self, _number: int, _frame: FrameType | None) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        self._is_told = True
+        if self._waiting is not None:
+            loop, event = self._waiting
+            loop.call_soon_threadsafe(event.set)

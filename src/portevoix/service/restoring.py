@@ -1,0 +1,91 @@
+"""After a restore: what may have been dialled since the backup is not dialled again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portevoix.domain.call import Outcome, Report
+from portevoix.domain.errors import InvalidValue
+from portevoix.ports import House, Whereabouts
+from portevoix.service.settlement import settle
+
+AT_ONCE = 500
+LEASE_S = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What a restored database may have forgotten.
+
+    Args:
+        until: the moment up to which calls may have been dialled elsewhere.
+        doubtful: calls that wait and were due by then: they may have been dialled.
+        later: calls that are due later: they cannot have been.
+    """
+
+    standing: Whereabouts
+    until: datetime
+    doubtful: int
+    later: int
+
+
+async def look(house: House, until: datetime | None = None) -> Doubts:
+    """Tell where the database stands, and which calls are in doubt.
+
+    Args:
+        until: when the last node stopped that knew more; when the move was first seen, where that is not told.
+
+    Raises:
+        InvalidValue: that moment is yet to come.
+    """
+    standing = await house.restoring.look()
+    now = house.clock.now()
+    if until is not None and until > now:
+        raise InvalidValue("the moment when the last node stopped cannot be in the future")
+    until = until or (standing.moved_at if standing.is_moved else None) or now
+    return Doubts(standing, until, *await house.restoring.waiting(until))
+
+
+async def go_on(house: House) -> None:
+    """Dial here as before: nothing was lost."""
+    await house.restoring.accept((await house.restoring.look()).here)
+
+
+async def go_on_from_backup(house: House, until: datetime | None = None) -> int:
+    """End what may have been dialled since the backup as uncertain, set its credit free, and dial the rest.
+
+    Until that is done nothing is dialled; done again after a failure, it goes on where it stopped.
+
+    Args:
+        until: as for ``look``.
+
+    Returns:
+        how many calls are uncertain now.
+
+    Raises:
+        InvalidValue: that moment is yet to come.
+    """
+    doubts = await look(house, until)
+    node = await house.calls.join("portevoix recover", LEASE_S)
+    uncertain = 0
+    while attempts := await house.restoring.doubt(node, doubts.until, AT_ONCE):
+        lost = Report(Outcome.LOST, house.clock.now())
+        await house.calls.file([(call, attempt, lost) for call, attempt in attempts])
+        uncertain += len(await settle(house, [call for call, _ in attempts]))
+    await house.calls.leave(node)
+    await house.restoring.accept(doubts.standing.here)
+    return uncertain
+
+
+async def watch(house: House, *, goes_on: bool) -> Whereabouts:
+    """See whether anything may be dialled; where a failover loses nothing, go on after one.
+
+    Args:
+        goes_on: whether the operator has every commit kept by a synchronous replica.
+    """
+    standing = await house.restoring.look()
+    if standing.is_moved and standing.is_failover and goes_on:
+        await house.restoring.accept(standing.here)
+        return await house.restoring.look()
+    return standing

@@ -1,0 +1,4 @@
+-- What time it is, for all nodes.
+
+-- name: moment
+SELECT clock_timestamp();

@@ -1,0 +1,87 @@
+"""The server without its dialler, and the dialler without its server, as processes of one data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from portevoix.client import AsyncVoicePartner
+from portevoix.store import embedded
+from tests.client.conftest import FAST
+from tests.client.test_sending import ANSWERED, TEXT, WAIT_S
+from tests.notify.receiver import Receiver
+from tests.parts import PATIENCE_S, Server, Worker, portevoix
+
+DOOR = FAST | {"PORTEVOIX_WORK": "no"}
+
+
+async def in_thread(context: Server | Worker) -> None:
+    """Start it while this process goes on."""
+    await asyncio.to_thread(context.start)
+
+
+async def test_a_server_without_a_dialler_takes_what_a_worker_sends_and_tells_of(data_folder: Path) -> None:
+    server, worker = Server(data_folder, DOOR), Worker(data_folder, FAST)
+    async with Receiver() as receiver:
+        try:
+            await in_thread(server)
+            opened = server.run("account", "create", "Mairie", "--credit", "10", "--json")
+            async with AsyncVoicePartner(opened["test_key"], base_url=server.url) as voice:
+                sent = await voice.send_tts(ANSWERED, TEXT, notify_url=receiver.url("/hook"))
+                await in_thread(worker)
+                over = await voice.wait(sent.campaign_id, timeout_s=WAIT_S)
+                assert (over.state, over.delivered) == ("finished", 1)
+                async with asyncio.timeout(PATIENCE_S):
+                    await receiver.wait_for(1)
+                assert worker.stop() == 0
+                left = await voice.send_tts(ANSWERED, TEXT)
+                assert (await voice.message(left.campaign_id)).open == 1
+        finally:
+            for process in (worker, server):
+                if process.process is not None:
+                    process.stop()
+    with embedded.running(data_folder) as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM attempt").fetchone() == (1,), "nobody dials what came last"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_starts_the_database_by_itself_and_stops_it_however_often_it_is_told(
+    data_folder: Path, number: signal.Signals
+) -> None:
+    with Worker(data_folder) as worker:
+        assert worker.process is not None
+        while worker.process.poll() is None:
+            worker.process.send_signal(number)
+        assert worker.process.returncode == 0
+        assert worker.log().splitlines()[-2:] == ["Portevoix is at work", "Portevoix stops"]
+    assert not (data_folder / "postgres" / "cluster" / "postmaster.pid").exists()
+
+
+def test_a_worker_that_is_told_to_stop_while_it_starts_stops(data_folder: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "portevoix", "work", "--data", str(data_folder)],
+        env={**os.environ, "PORTEVOIX_LOG_FORMAT": "text"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (data_folder / "postgres.users").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+    assert process.stderr is not None
+    with process.stderr:
+        assert "Traceback" not in process.stderr.read()
+    assert not (data_folder / "postgres" / "cluster" / "postmaster.pid").exists()
+
+
+def test_what_keeps_a_worker_from_its_work_is_told_in_one_line(tmp_path: Path) -> None:
+    away = {"PORTEVOIX_DATABASE_URL": "postgresql://portevoix@127.0.0.1:1/portevoix"}
+    done = portevoix("work", data=tmp_path, environment=away)
+    assert (done.returncode, done.stderr) == (1, "Error: the database cannot be reached\n")
