@@ -13,7 +13,7 @@ from tests.chaos.namespace import Namespace, Refused, namespace
 from tests.chaos.rounds import comes, is_over
 from tests.conftest import NOT_ALLOWED
 
-#: Calls last for some seconds, so that some are under way at any moment, and are begun slowly enough for some to be left.
+#: Calls last for some seconds, so that some are under way at any moment; they begin so slowly that some are left.
 TERMS = Terms(workers=2, per_second=20, speed="5", lease_s=2)
 CALLS = 400
 
