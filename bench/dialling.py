@@ -8,10 +8,11 @@ from functools import partial
 
 import psycopg
 
+from bench import waking
 from bench.copying import Connection
 from bench.figure import Figure, Goal, Run, beside, interleave
 from bench.nodes import Nodes
-from bench.postgres import Pgbench
+from bench.postgres import Pgbench, another_database, cluster, prepared_database
 from bench.sandboxed import event_loop
 from bench.senders import Senders, opened_senders
 
@@ -24,15 +25,23 @@ PGBENCH_CLIENTS = (8, 16, 32, 64, 128)
 LOOK_AGAIN_S = 0.01
 PATIENCE_S = 120
 
-OPEN = b"SELECT coalesce(sum(open), 0) FROM campaign WHERE finished_at IS NULL"
+#: By the index of those that are not finished, so that looking costs the same however many there are.
+OPEN = b"SELECT coalesce(sum(open), 0) FROM campaign WHERE state <> 'finished'"
 NOT_AS_EXPECTED = b"SELECT count(*) FROM call WHERE state <> 'finished' OR attempt <> 1 OR cost_micros = 0"
 
 
-def measure(run: Run, url: str, pgbench_url: str) -> list[Figure]:
+def measure(run: Run) -> list[Figure]:
+    """Measure how many calls are dialled, and how long the first one waits, each in a database of its own."""
+    with cluster() as (_, url):
+        dialled = _measure_on(run, prepared_database(url, "dialling"), another_database(url, "pgbench"))
+        return [*dialled, *waking.measure(run, prepared_database(url, "waking"))]
+
+
+def _measure_on(run: Run, url: str, pgbench_url: str) -> list[Figure]:
     """Measure one node and two; afterwards every call was answered once and cost something, and the ledger is right."""
     pgbench = Pgbench(pgbench_url, PGBENCH_SCALE)
     clients = pgbench.best_clients(PGBENCH_CLIENTS, LOAD_S)
-    run.tell(f"dialling: pgbench is at its best with {clients} of {PGBENCH_CLIENTS} clients")
+    run.tell(f"dialler: pgbench is at its best with {clients} of {PGBENCH_CLIENTS} clients")
     with event_loop() as runner, psycopg.connect(url, autocommit=True) as connection:
         senders = opened_senders(url, ACCOUNTS)
         opened = runner.run(senders.__aenter__())
@@ -40,13 +49,13 @@ def measure(run: Run, url: str, pgbench_url: str) -> list[Figure]:
             with Nodes(url, 1) as one, Nodes(url, 2) as two:
                 arms = {
                     "pgbench": partial(pgbench.per_second, clients, LOAD_S),
-                    "one": lambda: _per_second(runner, opened, one, connection),
-                    "two": lambda: _per_second(runner, opened, two, connection),
+                    "one": lambda: dialled_per_second(runner, opened, one, connection),
+                    "two": lambda: dialled_per_second(runner, opened, two, connection),
                 }
                 for name in ("one", "two"):
                     arms[name]()
-                taken = interleave(run, "dialling", arms)
-            run.tell("dialling: proving it")
+                taken = interleave(run, "dialler", arms)
+            run.tell("dialler: proving it")
             runner.run(_must_be_right(opened, connection))
         finally:
             runner.run(senders.__aexit__(None, None, None))
@@ -61,12 +70,12 @@ def _figures(taken: dict[str, list[float]], clients: int) -> list[Figure]:
         ("two nodes", "two", ("one node", taken["one"]), None),
     )
     return [
-        beside("sending", f"claim, dial, file, settle: {name}", "calls/s", taken[arm], baseline, goal)
+        beside("dialler", f"claim, dial, file, settle: {name}", "calls/s", taken[arm], baseline, goal)
         for name, arm, baseline, goal in lines
     ]
 
 
-def _per_second(runner: asyncio.Runner, senders: Senders, nodes: Nodes, connection: Connection) -> float:
+def dialled_per_second(runner: asyncio.Runner, senders: Senders, nodes: Nodes, connection: Connection) -> float:
     """Have calls wait, then nodes dial them; returns calls a second, from when they begin until all is settled."""
     waiting = sum(runner.run(senders.send(RECIPIENTS)) for _ in range(MESSAGES))
     began_s = time.perf_counter()

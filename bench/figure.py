@@ -24,11 +24,15 @@ class Run:
         pairs: how often each thing is measured beside its baseline.
         tell: shows a line of progress.
         skip: keeps what cannot be measured here, of a part that can, and why.
+        largest: the most calls that a database is filled with.
+        soak_calls: how many a soak makes.
     """
 
     pairs: int
     tell: Callable[[str], None]
     skip: Callable[[str, str], None]
+    largest: int = 10**7
+    soak_calls: int = 200_000
 
 
 class Spread(Struct, frozen=True):
@@ -54,6 +58,18 @@ class Goal(Struct, frozen=True):
     stretch: float | None = None
 
 
+class Point(Struct, frozen=True):
+    """Where a figure is on a curve.
+
+    Args:
+        line: what grows: the name of the curve.
+        x: with how many of what the part counts.
+    """
+
+    line: str
+    x: int
+
+
 class Figure(Struct, frozen=True):
     """One line of the table.
 
@@ -66,6 +82,7 @@ class Figure(Struct, frozen=True):
         baseline: of that.
         ratio: measured by baseline, pair by pair.
         goal: what it is to reach, if anything.
+        point: where it is on a curve, of those that are on one.
     """
 
     part: str
@@ -76,6 +93,7 @@ class Figure(Struct, frozen=True):
     baseline: Spread
     ratio: Spread
     goal: Goal | None = None
+    point: Point | None = None
 
     @property
     def met(self) -> bool | None:
@@ -98,6 +116,7 @@ def beside(
     measured: Sequence[float],
     baseline: tuple[str, Sequence[float]],
     goal: Goal | None = None,
+    point: Point | None = None,
 ) -> Figure:
     """Set measurements beside those of a baseline, pair by pair.
 
@@ -107,7 +126,7 @@ def beside(
     """
     baseline_name, others = baseline
     ratios = [ours / theirs for ours, theirs in zip(measured, others, strict=True)]
-    return Figure(part, name, unit, spread(measured), baseline_name, spread(others), spread(ratios), goal)
+    return Figure(part, name, unit, spread(measured), baseline_name, spread(others), spread(ratios), goal, point)
 
 
 def interleave(run: Run, part: str, arms: Mapping[str, Callable[[], Measured]]) -> dict[str, list[Measured]]:

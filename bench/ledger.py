@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from bench.figure import Figure, Goal, Run, beside, interleave
-from bench.postgres import Pgbench, another_database
+from bench.postgres import Pgbench, another_database, cluster
 from bench.reserving import PEPPER, Reservers
 from portevoix import bootstrap
 from portevoix.domain.ids import Mode
 from portevoix.domain.money import MICROS_PER_EURO
 from portevoix.service.accounts import open_account
-from portevoix.store import embedded
 
 CALLERS = 256
 ACCOUNTS = 1000
@@ -29,10 +26,7 @@ MOST_CLIENTS = 190
 
 def measure(run: Run) -> list[Figure]:
     """Measure one process and four, on one hot account and on a thousand; the ledger must be right afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="portevoix-bench-") as folder,
-        embedded.running(Path(folder)) as url,
-    ):
+    with cluster() as (_, url):
         bootstrap.prepare(url)
         run.tell(f"ledger: opening {ACCOUNTS} accounts")
         accounts = asyncio.run(_open_accounts(url))

@@ -30,6 +30,11 @@ class Machine(Struct, frozen=True):
     postgresql: str
     versions: dict[str, str]
 
+    @property
+    def hardware(self) -> tuple[str, str, int]:
+        """What a ratio depends on, where the programs are the same."""
+        return (self.system, self.cpu, self.cores)
+
 
 def this_machine() -> Machine:
     """Describe the machine that this process runs on."""

@@ -1,88 +1,85 @@
-"""The memory of an idle server, PostgreSQL aside, beside a bare ASGI application on the same granian."""
+"""What a node takes when it is idle: its processes' memory and the disk, beside what is bare of each kind."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
+import venv
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from bench.figure import Figure, Goal, Run, Skipped, beside, interleave
+from bench.figure import Figure, Goal, Run, beside, interleave
+from bench.processes import family, folder_mb, memory, need_linux, postmaster
 from bench.server import Node, Server
+from portevoix.store import embedded
 
-PROC = Path("/proc")
 SETTLE_S = 1.0
+POSTGRES = "embedded PostgreSQL, its processes, PSS"
 
+#: What each figure is set beside.
+BARE_ASGI, BARE_CLUSTER = "bare ASGI hello", "a cluster without a schema"
 
-class Memory(NamedTuple):
-    """What a server's processes take together, in MB of a million bytes.
-
-    Args:
-        pss_mb: a page that several processes share counts once, in parts.
-        rss_mb: it counts in each.
-    """
-
-    pss_mb: float
-    rss_mb: float
+#: What a server's process takes, by the name of the figure.
+Taken = dict[str, float]
 
 
 def measure(run: Run) -> list[Figure]:
     """Measure each server alone, just after its start."""
-    if not (PROC / "self" / "smaps_rollup").exists():
-        raise Skipped("this system has no /proc/*/smaps_rollup: Linux alone tells what processes share")
+    need_linux()
     with tempfile.TemporaryDirectory(prefix="portevoix-bench-") as folder:
         node = Node.prepare(Path(folder))
-        arms = {"portevoix": lambda: _idle(node.portevoix()), "hello": lambda: _idle(node.hello())}
+        arms: dict[str, Callable[[], Taken]] = {
+            "portevoix": lambda: _idle(node.portevoix(), node.data),
+            "hello": lambda: _idle(node.hello(), None),
+            "cluster": _bare_cluster,
+        }
         taken = interleave(run, "memory", arms)
-    ours, bare = taken["portevoix"], taken["hello"]
-    name, goal = "bare ASGI hello", Goal("measured", "at most", 120)
-    return [
-        beside(
-            "memory",
-            "idle server, PSS",
-            "MB",
-            [memory.pss_mb for memory in ours],
-            (name, [memory.pss_mb for memory in bare]),
-            goal,
-        ),
-        beside(
-            "memory",
-            "idle server, RSS added up",
-            "MB",
-            [memory.rss_mb for memory in ours],
-            (name, [memory.rss_mb for memory in bare]),
-        ),
-    ]
+    ours, hello, bare = taken["portevoix"], taken["hello"], taken["cluster"]
+    memory_goals = {"idle server, PSS": Goal("measured", "at most", 120)}
+
+    def figure(name: str, beside_name: str, others: list[Taken]) -> Figure:
+        measured, baseline = ([one[name] for one in arm] for arm in (ours, others))
+        return beside("memory", name, "MB", measured, (beside_name, baseline), memory_goals.get(name))
+
+    servers = [figure(name, BARE_ASGI, hello) for name in hello[0]]
+    clusters = [figure(name, BARE_CLUSTER, bare) for name in bare[0]]
+    return [*servers, *clusters, _environment(run)]
 
 
-def _idle(server: Server) -> Memory:
+def _idle(server: Server, data: Path | None) -> Taken:
+    """Measure a server once it has settled, and its cluster where it has one."""
     with server:
         time.sleep(SETTLE_S)
         assert server.process is not None, "it was started"
-        return _added_up(_family(server.process.pid))
+        first, *others = family(server.process.pid)
+        whole = memory([first, *others])
+        taken = {
+            "idle server, PSS": whole.pss_mb,
+            "idle server, RSS added up": whole.rss_mb,
+            "supervisor, RSS": memory([first]).rss_mb,
+            "worker with what it has started, RSS": memory(others).rss_mb,
+        }
+        if data is not None:
+            taken |= _cluster(data)
+        return taken
 
 
-def _family(pid: int) -> list[int]:
-    """Find a process and all that descend from it; an embedded PostgreSQL is no child of the server's."""
-    children: dict[int, list[int]] = {}
-    for folder in PROC.iterdir():
-        if folder.name.isdigit():
-            try:
-                _, _, rest = (folder / "stat").read_text(encoding="utf-8").rpartition(") ")
-            except OSError:  # it has ended
-                continue
-            children.setdefault(int(rest.split()[1]), []).append(int(folder.name))
-    found = [pid]
-    for parent in found:
-        found += children.get(parent, [])
-    return found
+def _bare_cluster() -> Taken:
+    with tempfile.TemporaryDirectory(prefix="portevoix-bench-") as folder, embedded.running(Path(folder)):
+        time.sleep(SETTLE_S)
+        return _cluster(Path(folder))
 
 
-def _added_up(pids: list[int]) -> Memory:
-    sums_kb = {"Pss:": 0, "Rss:": 0}
-    for pid in pids:
-        for line in (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii").splitlines():
-            name, *rest = line.split()
-            if name in sums_kb:
-                sums_kb[name] += int(rest[0])
-    return Memory(sums_kb["Pss:"] * 1.024 / 1000, sums_kb["Rss:"] * 1.024 / 1000)
+def _cluster(data: Path) -> Taken:
+    return {POSTGRES: memory(family(postmaster(data))).pss_mb, "data folder, new": folder_mb(data)}
+
+
+def _environment(run: Run) -> Figure:
+    """Measure the virtual environment that we run in, with all that the development needs."""
+    with tempfile.TemporaryDirectory(prefix="portevoix-bench-") as folder:
+        venv.create(folder, with_pip=True, symlinks=True)
+        arms = {"ours": partial(folder_mb, Path(sys.prefix)), "bare": partial(folder_mb, Path(folder))}
+        taken = interleave(run, "memory, .venv", arms)
+    return beside("memory", ".venv of the development", "MB", taken["ours"], ("a new one, with pip", taken["bare"]))

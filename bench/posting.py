@@ -6,7 +6,7 @@ import json
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -18,6 +18,7 @@ import psycopg
 from bench.copying import Connection, Copies, write
 from bench.figure import Figure, Goal, Run, beside, interleave
 from bench.phones import phones
+from bench.postgres import cluster
 from bench.server import SCRIPT, Node, Server
 
 RECIPIENTS = 500
@@ -40,32 +41,32 @@ PATIENCE_S = 60
 Job = Callable[[], None]
 
 
-def measure(run: Run, data: Path, url: str) -> list[Figure]:
-    """Measure one send after the other, and some clients' at once, of one account and of an account each.
+def measure(run: Run) -> list[Figure]:
+    """Measure one send after the other, and some clients' at once, of one account and of an account each."""
+    with cluster() as (data, url):
+        return _measure_on(run, data, url)
 
-    Args:
-        data: the server's data folder.
-        url: of its database.
-    """
-    run.tell(f"sending: opening {CLIENTS} accounts")
+
+def _measure_on(run: Run, data: Path, url: str) -> list[Figure]:
+    run.tell(f"sends: opening {CLIENTS} accounts")
     nodes = [Node.prepare(data, CREDIT_EUROS) for _ in range(CLIENTS)]
-    with nodes[0].portevoix(STANDING_STILL) as server, _clients(server, nodes) as clients, _writers(url) as writers:
-        for client in clients:
+    with nodes[0].portevoix(STANDING_STILL) as server, clients([server] * CLIENTS) as callers, _writers(url) as writers:
+        for client in callers:
             for _ in range(WARM_UP):
                 client(nodes[0].key)
         copies = Copies(writers[0])
-        own = [partial(client, node.key) for client, node in zip(clients, nodes, strict=True)]
-        shared = [partial(client, nodes[0].key) for client in clients]
+        own = [partial(client, node.key) for client, node in zip(callers, nodes, strict=True)]
+        shared = [partial(client, nodes[0].key) for client in callers]
         each = SENDS_TOGETHER // CLIENTS
         arms = {
             "alone": lambda: _median_ms([own[0]] * SENDS_ALONE),
             "copied_alone": lambda: _median_ms(_copying(copies, writers[0], SENDS_ALONE)),
-            "own": lambda: _per_second([[one] * each for one in own]),
-            "shared": lambda: _per_second([[one] * each for one in shared]),
-            "copied": lambda: _per_second([_copying(copies, writer, each) for writer in writers]),
+            "own": lambda: per_second([[one] * each for one in own]),
+            "shared": lambda: per_second([[one] * each for one in shared]),
+            "copied": lambda: per_second([_copying(copies, writer, each) for writer in writers]),
         }
-        taken = interleave(run, "sending, 500 numbers", arms)
-    run.tell("sending: proving the ledger")
+        taken = interleave(run, "sends", arms)
+    run.tell("sends: proving the ledger")
     subprocess.run([SCRIPT, "ledger", "check", "--data", data], check=True, stdout=subprocess.DEVNULL)
     return _figures(taken)
 
@@ -75,24 +76,24 @@ def _figures(taken: dict[str, list[float]]) -> list[Figure]:
     together, stretch = (f"COPY of their rows, {CLIENTS} writers", taken["copied"]), Goal("measured", "at least", 150)
     return [
         beside(
-            "sending",
+            "sends",
             f"{name}, alone",
             "ms",
             taken["alone"],
             ("COPY of its rows", taken["copied_alone"]),
             Goal("measured", "at most", 60),
         ),
-        beside("sending", f"{name}, {CLIENTS} accounts", "sends/s", taken["own"], together, stretch),
-        beside("sending", f"{name}, one account", "sends/s", taken["shared"], together, stretch),
+        beside("sends", f"{name}, {CLIENTS} accounts", "sends/s", taken["own"], together, stretch),
+        beside("sends", f"{name}, one account", "sends/s", taken["shared"], together, stretch),
     ]
 
 
 @contextmanager
-def _clients(server: Server, nodes: list[Node]) -> Iterator[list[Callable[[str], None]]]:
-    """Give a client an account, with a kept connection each; called with a key, one sends."""
+def clients(servers: Sequence[Server]) -> Iterator[list[Callable[[str], None]]]:
+    """Give a client for each server that is named, with a kept connection each; called with a key, one sends."""
     body = {"phoneNumbers": [number.with_zeros for number in phones(RECIPIENTS)], "text": TEXT}
     with ExitStack() as stack:
-        lines = [HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S) for _ in nodes]
+        lines = [HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S) for server in servers]
         for line in lines:
             stack.callback(line.close)
         yield [partial(_send, line, body) for line in lines]
@@ -123,7 +124,7 @@ def _took_s(job: Job) -> float:
     return time.perf_counter() - began_s
 
 
-def _per_second(lanes: list[list[Job]]) -> float:
+def per_second(lanes: list[list[Job]]) -> float:
     """Do jobs in lanes beside each other, those of a lane one after the other; returns jobs a second."""
     with ThreadPoolExecutor(len(lanes)) as pool:
         began_s = time.perf_counter()

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,8 +37,7 @@ class Server:
         self.port = _free_port()
         self.log_path = log_path
         self._command = [*command, str(self.port)]
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("PORTEVOIX_")}
-        self._environment = {**ours, **environment}
+        self._environment = {**_ours(), **environment}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,20 +87,26 @@ class Node:
 
     Args:
         key: a test key of the account.
+        environment: settings of the node, beyond its data folder: another database.
     """
 
     data: Path
     key: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def prepare(cls, data: Path, credit_euros: int = 19) -> Node:
         """Make a data folder as a first start leaves it, with one account; in one that is there, another account."""
-        credit: list[str | Path] = ["--credit", str(credit_euros)]
-        command: list[str | Path] = [SCRIPT, "account", "create", "Bench", *credit, "--json", "--data", data]
-        made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        top_up = [SCRIPT, "credit", "add", f"{made['account']}/sandbox", str(credit_euros), "--data", data]
-        subprocess.run(top_up, check=True, stdout=subprocess.DEVNULL)
-        return cls(data, made["test_key"])
+        node = cls(data, "")
+        made = json.loads(node.told("account", "create", "Bench", "--credit", str(credit_euros), "--json"))
+        node.told("credit", "add", f"{made['account']}/sandbox", str(credit_euros))
+        return replace(node, key=made["test_key"])
+
+    def told(self, *command: str) -> str:
+        """Run a command of ``portevoix`` on the node's data; returns what it prints."""
+        asked = [SCRIPT, *command, "--data", self.data]
+        environment = {**_ours(), **self.environment}
+        return subprocess.run(asked, check=True, capture_output=True, text=True, env=environment).stdout
 
     def portevoix(self, environment: Mapping[str, str] | None = None) -> Server:
         """Make a ``portevoix serve`` with one worker and everything on: access log, metrics, limits counted.
@@ -109,13 +114,18 @@ class Node:
         Args:
             environment: further settings.
         """
-        limits = {f"PORTEVOIX_LIMIT_{name}": LIMIT_OUT_OF_REACH for name in ("ME", "TTS", "WRONG_KEY")}
+        limits = {f"PORTEVOIX_LIMIT_{name}": LIMIT_OUT_OF_REACH for name in ("ME", "TTS", "V2", "WRONG_KEY")}
         command: list[str | Path] = [SCRIPT, "serve", "--workers", "1", "--data", self.data, "--port"]
-        return Server(command, {**limits, **(environment or {})}, self.data / "access.log")
+        return Server(command, {**limits, **self.environment, **(environment or {})}, self.data / "access.log")
 
     def hello(self) -> Server:
         """Make the bare ASGI application, on granian as Portevoix sets it up."""
         return Server([sys.executable, "-m", "bench.hello"], {}, self.data / "hello.log")
+
+
+def _ours() -> dict[str, str]:
+    """Give our own environment, without what somebody has set for Portevoix."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PORTEVOIX_")}
 
 
 def _free_port() -> int:

@@ -34,6 +34,14 @@ def of_machine(machine: Machine) -> str:
     return f"{hardware}, {machine.system}, {machine.python}, PostgreSQL {machine.postgresql}"
 
 
+def as_markdown(figures: Sequence[Figure]) -> str:
+    """Write the figures as a table of a document."""
+    rows = [("figure", "measured", "beside", "baseline", "ratio (min-max)", "goal", "met")]
+    rows += [_row(figure)[1:] for figure in figures]
+    lines = [f"| {' | '.join(row)} |".replace("  |", " |") for row in rows]
+    return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])
+
+
 def _kind(figure: Figure) -> str:
     """Name a baseline without its settings, which a run chooses for itself."""
     return figure.baseline_name.partition(",")[0]
@@ -44,9 +52,9 @@ def _row(figure: Figure) -> tuple[str, ...]:
     return (
         figure.part,
         figure.name,
-        f"{_number(figure.measured.median)} {figure.unit}",
+        f"{number(figure.measured.median)} {figure.unit}",
         figure.baseline_name,
-        f"{_number(figure.baseline.median)} {figure.unit}",
+        f"{number(figure.baseline.median)} {figure.unit}",
         _ratio(figure.ratio),
         _goal(figure.goal, figure.unit) if figure.goal else "",
         met,
@@ -54,7 +62,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
 
 
 def _ratio(ratio: Spread) -> str:
-    return f"{_number(ratio.median)} ({_number(ratio.smallest)}-{_number(ratio.largest)})"
+    return f"{number(ratio.median)} ({number(ratio.smallest)}-{number(ratio.largest)})"
 
 
 def _goal(goal: Goal, unit: str) -> str:
@@ -63,7 +71,7 @@ def _goal(goal: Goal, unit: str) -> str:
     return f"{'>=' if goal.sense == 'at least' else '<='} {bound}{stretch}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Write a number with three figures that mean something."""
     if value >= 100:
         return f"{value:,.0f}"

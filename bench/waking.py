@@ -59,11 +59,11 @@ def measure(run: Run, url: str) -> list[Figure]:
         }
         for arm in arms.values():
             arm()
-        taken = interleave(run, "sending, the first dial", arms)
+        taken = interleave(run, "dialler, the first dial", arms)
     goal = Goal("measured", "at most", 100)
     return [
         beside(
-            "sending",
+            "dialler",
             f"send's commit to the dial, {which} of {SENDS}",
             "ms",
             [getattr(waits, field) for waits in taken["dial"]],

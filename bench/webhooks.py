@@ -13,6 +13,7 @@ import httpx2
 
 from bench.figure import Figure, Goal, Run, beside, interleave
 from bench.phones import phones
+from bench.postgres import cluster
 from bench.receiver import receiving
 from bench.reserving import PEPPER
 from bench.sandboxed import event_loop
@@ -43,19 +44,20 @@ NEWEST = b"SELECT account_id, id FROM campaign ORDER BY id DESC LIMIT 1"
 STANDING = b"SELECT count(*), count(*) FILTER (WHERE attempts > 0) FROM webhook WHERE state <> 'delivered'"
 
 
-def measure(run: Run, url: str) -> list[Figure]:
+def measure(run: Run) -> list[Figure]:
     """Measure deliveries to a local receiver; each must succeed at once."""
-    with receiving() as receiver, event_loop() as runner:
+    with cluster() as (_, url), receiving() as receiver, event_loop() as runner:
+        bootstrap.prepare(url)
         arms = {
             "courier": lambda: runner.run(_delivered_per_second(url, receiver)),
             "bare": lambda: runner.run(_posted_per_second(receiver)),
         }
         for arm in arms.values():
             arm()
-        taken = interleave(run, "sending, webhooks", arms)
+        taken = interleave(run, "webhooks", arms)
     bare = (f"bare httpx2, {AT_ONCE} at once", taken["bare"])
     goal = Goal("measured", "at least", 100)
-    return [beside("sending", "webhooks, one process", "a second", taken["courier"], bare, goal)]
+    return [beside("webhooks", "webhooks, one process", "a second", taken["courier"], bare, goal)]
 
 
 async def _delivered_per_second(url: str, receiver: str) -> float:

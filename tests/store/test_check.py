@@ -24,6 +24,8 @@ TAMPERINGS = [
     ("UPDATE credit_grant SET remaining_micros = 9 WHERE id = 1", "grant_is_what_was_not_drawn", "grant 1"),
     ("UPDATE draw SET amount_micros = 1 WHERE hold_id = 1", "hold_is_sum_of_its_draws", "hold 1"),
     ("UPDATE hold SET amount_micros = 299 WHERE id = 1", "hold_agrees_with_its_transfers", "hold 1"),
+    ("UPDATE spending SET micros = 59", "spending_is_what_was_settled", "account 1"),
+    ("DELETE FROM spending", "spending_is_what_was_settled", "account 1"),
     ("DELETE FROM hold WHERE id = 2", "row_has_its_parents", "transfer"),
     ("DELETE FROM credit_grant WHERE id = 1", "row_has_its_parents", "draw on grant 1"),
     ("DELETE FROM account WHERE id = 1", "row_has_its_parents", "hold 1"),

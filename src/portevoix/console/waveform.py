@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import svg
+from markupsafe import escape
 
 WIDTH, HEIGHT = 720, 96
 COLUMNS = 240
@@ -34,7 +35,7 @@ def waveform(title: str, levels: Sequence[int]) -> svg.SVG:
         viewBox=svg.ViewBoxSpec(0, 0, WIDTH, HEIGHT),
         preserveAspectRatio=STRETCHED,
         extra={"role": "img"},
-        elements=[svg.Title(text=title), path],
+        elements=[svg.Title(text=str(escape(title))), path],
     )
 
 

@@ -77,9 +77,13 @@ SELECT count(*), coalesce(sum(c.reserved_micros), 0)::bigint FROM call c JOIN ca
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.state IN ('scheduled', 'ready', 'paused', 'claimed');
 
 -- name: of_holds
--- The calls that holds were opened for.
-SELECT c.hold_id, p.public_id, c.position FROM call c JOIN campaign p ON p.id = c.campaign_id
-WHERE c.account_id = %(account_id)s AND c.hold_id = ANY(%(holds)s::bigint[]);
+-- The calls that holds were opened for: a hold's key names its call, which is found by that.
+SELECT h.id, p.public_id, c.position
+FROM hold h
+JOIN campaign p ON p.account_id = h.account_id AND p.public_id = split_part(h.idempotency_key, '-', 1)
+JOIN call c ON c.campaign_id = p.id AND c.hold_id = h.id
+    AND c.position = substring(h.idempotency_key FROM '-([1-9][0-9]{0,6})$')::int
+WHERE h.id = ANY(%(holds)s::bigint[]) AND h.account_id = %(account_id)s;
 
 -- name: attempts
 SELECT a.number, a.route, a.dialed_at, a.ringing_at, a.answered_at, a.ended_at, a.outcome, a.answerer, a.keys, p.created_at,

@@ -109,6 +109,17 @@ SELECT 'transfer ' || transfer_id AS row, format('its sides add up to %s', sum(c
 FROM posting GROUP BY transfer_id HAVING sum(change_micros) <> 0
 ORDER BY transfer_id;
 
+-- name: spending_is_what_was_settled
+SELECT 'account ' || coalesce(s.account_id, t.account_id) AS row,
+    format('%s spent stands there from %s on, the transfers say %s', coalesce(s.micros, 0), coalesce(s.hour, t.hour),
+        coalesce(t.micros, 0)) AS detail
+FROM spending s FULL JOIN (
+    SELECT account_id, date_trunc('hour', at, 'UTC') AS hour,
+        sum(CASE kind WHEN 'settle' THEN amount_micros ELSE -amount_micros END) AS micros
+    FROM transfer WHERE kind IN ('settle', 'refund') GROUP BY 1, 2) t USING (account_id, hour)
+WHERE coalesce(s.micros, 0) <> coalesce(t.micros, 0)
+ORDER BY 1;
+
 -- name: row_has_its_parents
 SELECT 'hold ' || h.id AS row, format('there is no account %s', h.account_id) AS detail
 FROM hold h WHERE NOT EXISTS (SELECT FROM account a WHERE a.id = h.account_id)

@@ -110,6 +110,11 @@ WITH asked AS MATERIALIZED (
     FROM (SELECT account_id, sum(amount_micros)::bigint AS amount_micros, sum(back_micros)::bigint AS back_micros
         FROM ended GROUP BY account_id) e
     WHERE a.id = e.account_id
+), spent AS (
+    INSERT INTO spending AS s (account_id, hour, micros)
+    SELECT account_id, date_trunc('hour', %(at)s::timestamptz, 'UTC'), sum(used_micros)::bigint
+    FROM ended WHERE used_micros > 0 GROUP BY account_id
+    ON CONFLICT (account_id, hour) DO UPDATE SET micros = s.micros + excluded.micros
 ), closed AS (
     UPDATE hold h SET settled_micros = e.used_micros, resolved_at = %(at)s FROM ended e WHERE h.id = e.id
 ), posted AS (

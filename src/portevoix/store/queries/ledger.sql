@@ -62,6 +62,10 @@ WITH balance AS (
 ), given AS (
     INSERT INTO credit_grant (account_id, transfer_id, kind, amount_micros, remaining_micros, expires_at)
     SELECT account_id, id, %(grant_kind)s, %(amount)s, %(amount)s, %(expires_at)s FROM posted
+), unspent AS (
+    INSERT INTO spending AS s (account_id, hour, micros)
+    SELECT account_id, date_trunc('hour', %(at)s::timestamptz, 'UTC'), -%(amount)s::bigint FROM posted WHERE %(kind)s = 'refund'
+    ON CONFLICT (account_id, hour) DO UPDATE SET micros = s.micros + excluded.micros
 )
 SELECT id, available_after_micros FROM posted;
 
@@ -182,10 +186,7 @@ WHERE t.id = ANY(%(transfers)s::bigint[])
 ORDER BY t.id DESC;
 
 -- name: spending
--- Days are those of a time zone; the first one is whole.
-SELECT (t.at AT TIME ZONE %(zone)s)::date AS day,
-    sum(CASE t.kind WHEN 'settle' THEN t.amount_micros ELSE -t.amount_micros END)::bigint AS micros
-FROM transfer t
-WHERE t.account_id = %(account_id)s AND t.kind IN ('settle', 'refund')
-    AND t.at >= %(first)s::date::timestamp AT TIME ZONE %(zone)s
+-- Days are those of a time zone whose offset is of whole hours; the first one is whole.
+SELECT (hour AT TIME ZONE %(zone)s)::date AS day, sum(micros)::bigint AS micros FROM spending
+WHERE account_id = %(account_id)s AND hour >= %(first)s::date::timestamp AT TIME ZONE %(zone)s
 GROUP BY day;

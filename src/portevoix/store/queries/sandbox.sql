@@ -11,12 +11,18 @@ WHERE id = %(account_id)s AND mode = 'sandbox'
 RETURNING clock_offset_s, pg_notify('portevoix_clock', id || ' ' || clock_offset_s), pg_notify('portevoix_calls', '');
 
 -- name: under_way
--- What the account's simulated phones are doing, of paused and cancelled campaigns too, and what is due by now.
+-- What the account's simulated phones are doing, of paused and cancelled campaigns too, and what is due by now: each by
+-- its own index, however many calls are over.
+WITH found AS (
+    SELECT c.* FROM call c WHERE c.account_id = %(account_id)s AND c.node_id IS NOT NULL
+    UNION ALL
+    SELECT c.* FROM call c JOIN campaign p ON p.id = c.campaign_id
+    WHERE c.account_id = %(account_id)s AND c.state IN ('scheduled', 'ready') AND c.due_at <= %(at)s AND p.state = 'active'
+    LIMIT 10000
+)
 SELECT c.number, p.kind, p.samples, c.route, c.attempt, c.state::text, c.due_at, a.dialed_at
-FROM call c JOIN campaign p ON p.id = c.campaign_id LEFT JOIN attempt a ON a.call_id = c.id AND a.number = c.attempt AND a.is_open
-WHERE c.account_id = %(account_id)s
-    AND (c.node_id IS NOT NULL OR p.state = 'active' AND c.state IN ('scheduled', 'ready') AND c.due_at <= %(at)s)
-LIMIT 10000;
+FROM found c JOIN campaign p ON p.id = c.campaign_id
+    LEFT JOIN attempt a ON a.call_id = c.id AND a.number = c.attempt AND a.is_open;
 
 -- name: inbox
 SELECT a.id, p.public_id, c.position, a.number, c.number, p.kind, p.text, p.recording_name, p.samples, a.route, a.dialed_at, a.ringing_at,
@@ -40,10 +46,11 @@ WHERE id = %(account_id)s AND mode = 'sandbox';
 DELETE FROM mail WHERE account_id = %(account_id)s;
 
 -- name: calls_under_way
-SELECT id, attempt FROM call WHERE account_id = %(account_id)s AND state IN ('dialing', 'ringing', 'answered') ORDER BY id;
+SELECT id, attempt FROM call
+WHERE account_id = %(account_id)s AND node_id IS NOT NULL AND state IN ('dialing', 'ringing', 'answered') ORDER BY id;
 
 -- name: open_campaigns
-SELECT public_id FROM campaign WHERE account_id = %(account_id)s AND open > 0 ORDER BY id;
+SELECT public_id FROM campaign WHERE account_id = %(account_id)s AND state <> 'finished' AND open > 0 ORDER BY id;
 
 -- name: reset_clock
 UPDATE account SET clock_offset_s = 0, clock_moved_from = NULL, clock_moved_to = NULL
