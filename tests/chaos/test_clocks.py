@@ -14,23 +14,19 @@ from tests.chaos.rounds import comes, is_over
 
 #: Calls last for about a second: most of a lease.
 TERMS = Terms(workers=2, per_second=20, speed="60", lease_s=2)
-CALLS = 120
+CALLS = 60
 
 
 @pytest.mark.skipif(find_faketime() is None, reason="faketime is not installed")
-@pytest.mark.parametrize("ahead", ["+1h", "-1h"])
-async def test_a_clock_that_is_wrong_takes_nobody_for_dead_and_begins_nothing_early(
-    data_folder: Path, ahead: str
-) -> None:
+async def test_a_clock_that_is_wrong_takes_nobody_for_dead_and_begins_nothing_early(data_folder: Path) -> None:
     async with laid_out(TERMS, data_folder) as field:
-        sent = await field.send(phones(random.Random(1), CALLS, hurried=True))
-        field.set_clock(FIRST, ahead)
-        assert await comes(lambda: is_over(field), 60)
-        assert await oracle.verdict(field, [sent]) == []
-        states = await field.postgres.ask("SELECT DISTINCT state::text FROM call WHERE state = 'uncertain'")
-        nodes = await field.postgres.ask("SELECT count(*) FROM node")
-        assert states == []
-        assert nodes == [(2,)], "none had to begin anew"
+        for seed, ahead in enumerate(("-1h", "+1h")):
+            field.set_clock(FIRST, ahead)
+            sent = await field.send(phones(random.Random(seed), CALLS, hurried=True))
+            assert await comes(lambda: is_over(field), 60)
+            assert await oracle.verdict(field, [sent]) == []
+        assert await field.postgres.ask("SELECT 1 FROM call WHERE state = 'uncertain'") == []
+        assert await field.postgres.ask("SELECT count(*) FROM node") == [(len(field.nodes),)], "none had to begin anew"
         at = datetime.now(UTC) + timedelta(minutes=30)
         await field.send(phones(random.Random(2), 5), at=at.isoformat())
         await field.send(phones(random.Random(3), CALLS, hurried=True))

@@ -13,9 +13,9 @@ from tests.chaos.namespace import Namespace, Refused, namespace
 from tests.chaos.rounds import comes, is_over
 from tests.conftest import NOT_ALLOWED
 
-#: Calls last for some seconds, so that some are under way at any moment; they begin so slowly that some are left.
+#: Calls last for some seconds, so that some are under way at any moment; they are begun slowly, so that some are left.
 TERMS = Terms(workers=2, per_second=20, speed="5", lease_s=2)
-CALLS = 400
+CALLS = 150
 
 
 async def test_a_node_that_is_cut_off_dials_nothing_until_it_is_back(data_folder: Path) -> None:

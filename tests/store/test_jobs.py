@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
+from portevoix import bootstrap
+from portevoix.domain.errors import Unavailable
 from portevoix.store.jobs import DELIVER, QUEUE, Errand, defer, open_jobs
 
 MANY = 5_000
@@ -26,6 +29,16 @@ async def test_the_next_job_is_found_without_reading_all_that_wait_even_before_t
             assert await jobs.job_manager.fetch_job([QUEUE], worker) is not None
             await jobs.connector.execute_query_async(COUNT_NOW)
             assert 1 <= await _rows_read(connection) - before < MANY / 100
+
+
+async def test_a_connection_that_is_lost_while_a_job_is_deferred_is_told_as_any_other(
+    opened: bootstrap.Opened, url: str
+) -> None:
+    with pytest.raises(Unavailable):
+        async with opened.database.transaction() as connection:
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
+                await other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+            await defer(connection, [Errand(DELIVER, {"webhook": 1, "copy": 0}, "call-1")])
 
 
 async def _rows_read(connection: psycopg.AsyncConnection[tuple[int]]) -> int:

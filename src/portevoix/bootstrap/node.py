@@ -47,9 +47,8 @@ async def open_node(settings: Settings, url: str, clock: Clock, metrics: Metrics
             await _begin(stack, _leave_with_parent())
             await _begin(stack, opened.signals.listen())
             if not role.works:
-                await _begin(
-                    stack, Presence(opened.house, process_name(), standing_of(settings, role), settings.lease_s).run()
-                )
+                presence = Presence(opened.house, process_name(), standing_of(settings, role), settings.lease_s)
+                await _begin(stack, presence.run())
             else:
                 sending = Sending(settings, settings.database_direct_url or url, opened.house, clock, metrics, role)
                 await _begin(stack, sending.follow_clocks(opened.signals))

@@ -24,6 +24,7 @@ from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import Carrier, Clock, House, Policy, Role, Signals, Standing
 from portevoix.service.restoring import watch
 from portevoix.settings import Settings
+from portevoix.store.clock import DatabaseClock
 from portevoix.store.jobs import QUEUE, open_jobs
 from portevoix.worker.courier import Courier
 from portevoix.worker.dialler import Dialler, Terms
@@ -151,7 +152,8 @@ class Sending:
             def jobs() -> AbstractAsyncContextManager[App]:
                 return open_jobs(self._url, COURIER_CONNECTIONS)
 
-            await Courier(self._house, jobs, QUEUE, sender, mailer, self._metrics.tried).run()
+            clock = self._house.clock if isinstance(self._house.clock, DatabaseClock) else DatabaseClock()
+            await Courier(self._house, jobs, QUEUE, sender, mailer, self._metrics.tried, clock.now).run()
 
     @asynccontextmanager
     async def _ways_out(self) -> AsyncIterator[tuple[HttpWebhooks, SmtpMailer | None]]:

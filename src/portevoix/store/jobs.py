@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
 from portevoix.store.database import PATIENCE, Connection, open_pool
@@ -61,7 +62,7 @@ _deferring = App(connector=PsycopgConnector())
 
 
 async def defer(connection: Connection, errands: Sequence[Errand]) -> None:
-    """Defer jobs in the connection's transaction."""
+    """Defer jobs in the connection's transaction. Raises the driver's own faults, as all that is done in one does."""
     jobs = [
         Job(
             id=None,
@@ -76,4 +77,7 @@ async def defer(connection: Connection, errands: Sequence[Errand]) -> None:
         for errand in errands
     ]
     if jobs:
-        await _deferring.job_manager.batch_defer_jobs_async(jobs=jobs, connection=connection)
+        try:
+            await _deferring.job_manager.batch_defer_jobs_async(jobs=jobs, connection=connection)
+        except ConnectorException as fault:
+            raise fault.__cause__ or fault from fault

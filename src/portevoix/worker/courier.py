@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Set
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -44,13 +45,21 @@ class TryAgain(Exception):
 
 
 class WhenTold(BaseRetryStrategy):
-    """Tries again when the last try told to. The job keeps its place before the later ones of its call."""
+    """Tries again when the last try told to. The job keeps its place before the later ones of its call.
+
+    Args:
+        now: tells the database's time, which due jobs are found by.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """Decide on a job that failed, or that was interrupted by the courier's end."""
         if isinstance(exception, asyncio.CancelledError):
-            return RetryDecision(retry_in={"seconds": 0})
-        return RetryDecision(retry_in={"seconds": exception.wait_s if isinstance(exception, TryAgain) else AGAIN_S})
+            return RetryDecision(retry_at=self._now())
+        wait_s = exception.wait_s if isinstance(exception, TryAgain) else AGAIN_S
+        return RetryDecision(retry_at=self._now() + timedelta(seconds=wait_s))
 
 
 class Courier:
@@ -63,6 +72,7 @@ class Courier:
         sender: of webhooks.
         mailer: of mails; ``None`` keeps them to be read.
         on_try: told of each try: ``webhook`` or ``mail``, and ``done``, ``again`` or ``failed``.
+        now: tells the time of the job queue, the database's.
     """
 
     def __init__(
@@ -73,9 +83,11 @@ class Courier:
         sender: WebhookSender,
         mailer: Mailer | None,
         on_try: Callable[[str, str], None] = lambda kind, result: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._house = house
         self._on_try = on_try
+        self._now = now
         self._open_jobs = open_jobs
         self._queue = queue
         self._sender = sender
@@ -102,13 +114,13 @@ class Courier:
     def _register(self, jobs: App) -> None:
         """Say what each kind of job does."""
 
-        @jobs.task(name="deliver", queue=self._queue, retry=WhenTold(), pass_context=True)
+        @jobs.task(name="deliver", queue=self._queue, retry=WhenTold(self._now), pass_context=True)
         async def deliver(context: JobContext, webhook: int, copy: int = 0) -> None:
             with self._under_way(context.job):
                 send = partial(deliver_webhook, self._house, self._sender, webhook, again=copy > 0)
                 await self._attempt("webhook", send)
 
-        @jobs.task(name="send_mail", queue=self._queue, retry=WhenTold(), pass_context=True)
+        @jobs.task(name="send_mail", queue=self._queue, retry=WhenTold(self._now), pass_context=True)
         async def mail(context: JobContext, mail: int) -> None:
             with self._under_way(context.job):
                 await self._attempt("mail", partial(send_mail, self._house, self._mailer, mail, context.job.attempts))
