@@ -12,6 +12,34 @@ from tests.carrier.sip.trunk import CREDENTIALS, Told, carrier, dial, needs_sipp
 MESSAGE = bytes(range(160)) * 30
 
 
+async def test_each_phone_counts_its_requests_for_itself() -> None:
+    async with carrier() as sip, far_end() as far, tape() as media:
+        call = asyncio.create_task(sip.call(dial(trunk(far.port), MESSAGE * 30), Told()))
+        invite = await far.take("INVITE")
+        for tag, number in (("one", 20), ("other", 3)):
+            far.answer(invite, 180, tag=tag)
+            far.ask("UPDATE", invite, number, tag=tag)
+            await far.take("SIP/2.0 200")
+        far.answer(invite, 200, tag="other", body=description(media.port))
+        await far.take("ACK")
+        far.ask("BYE", invite, 3, tag="other")
+        await far.take("SIP/2.0 500")  # its own number counts on after the answer (RFC 3261, 12.2.2)
+        far.ask("BYE", invite, 4, tag="other")
+        await far.take("SIP/2.0 200")
+        report = await call
+    assert "far_end_hung_up" in [one.what for one in report.trace]
+
+
+async def test_a_second_fork_on_another_machine_is_heard_when_it_answers_our_bye() -> None:
+    async with carrier() as sip, far_end() as far, far_end("127.0.0.9") as gateway, tape() as media:
+        call, invite = await answered(sip, far, media, MESSAGE * 3)
+        far.answer(invite, 200, tag="other", contact=f"<sip:{gateway.place}>", body=description(media.port))
+        await gateway.take("ACK")
+        gateway.answer(await gateway.take("BYE"), 200)
+        await ended(call, far)  # in more than the half of a second after which it would come again
+        assert gateway.sent_again == []
+
+
 @needs_sipp
 async def test_a_second_fork_that_answers_is_hung_up_on_and_the_first_hears_the_message(tmp_path: Path) -> None:
     async with carrier() as sip, tape() as far, sipp("forks", tmp_path, media=far.port) as peer:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
+from sippy.Network_server import Remote_address
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
 
 from portevoix.audio.g711 import alaw_to_ulaw
+from portevoix.carrier.sip.compat import Timer
+from portevoix.carrier.sip.dialog import Dialog, Identity
+from portevoix.carrier.sip.indialog import InDialog
+from portevoix.carrier.sip.sdp import Local
+from portevoix.carrier.sip.wire import Peer
 from portevoix.domain.call import Outcome
 from tests.carrier.sip.far import FarEnd, Said, answered, description, ended, far_end
-from tests.carrier.sip.trunk import Told, carrier, dial, tape, trunk
+from tests.carrier.sip.trunk import HERE, Told, carrier, dial, tape, trunk
 
 MESSAGE = bytes(range(160)) * 60
 
@@ -139,6 +149,88 @@ async def test_a_re_invite_without_a_description_is_answered_by_an_offer_and_sen
         await second.wait_for(lambda: len(second.packets) > 0)
         report = await ended(call, far)
     assert report.outcome is Outcome.ANSWERED
+
+
+async def test_a_re_invite_without_a_description_tells_where_the_far_end_is_now() -> None:
+    async with carrier() as sip, far_end() as far, far_end("127.0.0.9") as moved, tape() as media:
+        call, invite = await answered(sip, far, media, MESSAGE)
+        text = far.ask("OPTIONS", invite, 1).replace("OPTIONS", "INVITE").replace("CSeq: 1 ", "CSeq: 2 ")
+        far.say(text.replace(f"Contact: <sip:{far.place}>", f"Contact: <sip:{moved.place}>"), invite.source)
+        while (await far.take("SIP/2.0 200")).one("cseq") != "2 INVITE":
+            pass
+        far.ask("ACK", invite, 2, body=description(media.port))
+        report = await ended(call, moved)  # (RFC 3261, 12.2.2)
+        assert moved.sent_again == []
+    assert report.outcome is Outcome.ANSWERED
+
+
+async def test_a_description_has_another_version_where_it_says_other_than_before_and_only_there() -> None:
+    async with carrier() as sip, far_end() as far, tape() as media:
+        call, invite = await answered(sip, far, media, MESSAGE)
+        versions = []
+        for number, (method, body) in enumerate([("INVITE", ""), *[("UPDATE", description(media.port))] * 2], start=1):
+            far.ask(method, invite, number, body=body)
+            versions.append((await far.take("SIP/2.0 200")).body.split()[3])
+            if method == "INVITE":
+                far.ask("ACK", invite, number, body=description(media.port))
+        await ended(call, far)
+    assert versions == ["1", "2", "2"]  # (RFC 3264, 8)
+
+
+class Waiting:
+    """A stack whose timers wait for the test, and whose requests are answered by it."""
+
+    here = f"{HERE}:5060"
+
+    def __init__(self) -> None:
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.told: Callable[[SipResponse, object], None]
+
+    def after(self, seconds: float, step: Callable[[], None]) -> Timer:
+        self.timers.append(timer := (seconds, step))
+        return SimpleNamespace(cancel=lambda: self.timers.remove(timer) if timer in self.timers else None)
+
+    def send(self, request: SipRequest, told: Callable[[SipResponse, object], None]) -> None:
+        self.told = told
+
+
+@pytest.mark.parametrize("code", [491, 500])
+def test_a_refresh_of_ours_that_is_refused_leaves_the_far_ends_own_in_force(code: int) -> None:
+    stack = Waiting()
+    peer = Peer(1, HERE, 5060, (HERE,))
+    dialog = Dialog(stack, Identity(peer, "0639980100", "0199000100"), HERE)
+    ended: list[str] = []
+    call = SimpleNamespace(
+        dialog=dialog,
+        stream=object(),
+        local=Local(HERE, 9, 1),
+        media=object(),
+        allow=lambda address: None,
+        lost_session=lambda: ended.append("lost"),
+    )
+    inside = InDialog(call, stack, peer, 1_800)
+    kept = ["Via: SIP/2.0/UDP h", f"From: <sip:a@h>;tag={dialog.tag}", "To: <sip:b@h>;tag=far", "CSeq: 1 UPDATE"]
+    kept.append(f"Call-ID: {dialog.call_id}")
+    timed = "Session-Expires: 90;refresher="
+
+    def response(code: int, *headers: str) -> SipResponse:
+        return SipResponse("\r\n".join([f"SIP/2.0 {code} x", *kept, *headers, "", ""]))
+
+    inside.agreed(response(200, f"{timed}uac", "Allow: UPDATE"))
+    (_, refresh), *_ = stack.timers
+    stack.timers.clear()  # it goes off
+    refresh()
+    update = ["UPDATE sip:a@h SIP/2.0", "Via: SIP/2.0/UDP h", "From: <sip:b@h>;tag=far", "CSeq: 1 UPDATE"]
+    update += [f"To: <sip:a@h>;tag={dialog.tag}", f"Call-ID: {dialog.call_id}", f"{timed}uac", "", ""]
+    asked = SipRequest("\r\n".join(update))
+    asked.setSource(Remote_address((HERE, 9), "udp"))
+    inside.answer(asked, None)
+    assert [seconds for seconds, _ in stack.timers] == [60]
+    stack.told(response(code), None)
+    assert [seconds for seconds, _ in stack.timers] == [60]  # not a second one, which nothing would take back
+    inside.stop()
+    assert stack.timers == []
+    assert ended == []
 
 
 async def test_what_was_given_up_is_not_sent_again_and_cancelled_once_a_provisional_response_comes() -> None:

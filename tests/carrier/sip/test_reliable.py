@@ -71,6 +71,17 @@ async def test_a_response_that_comes_again_or_has_overtaken_another_is_not_ackno
     assert far.starts().count("PRACK") == 1
 
 
+async def test_a_phone_on_another_machine_is_heard_when_it_answers_a_prack() -> None:
+    async with carrier() as sip, far_end() as far, far_end("127.0.0.9") as gateway, tape() as media:
+        call = asyncio.create_task(sip.call(dial(trunk(far.port), MESSAGE * 5), Told()))
+        invite = await far.take("INVITE")
+        far.answer(invite, 180, *reliably(1), contact=f"<sip:{gateway.place}>")
+        gateway.answer(await gateway.take("PRACK"), 200)
+        far.answer(invite, 200, body=description(media.port))
+        await ended(call, far)  # in more than the half of a second after which it would come again
+        assert gateway.sent_again == []
+
+
 async def test_an_overtaking_ringing_is_not_heeded() -> None:
     told = Told()
     async with carrier() as sip, far_end() as far:

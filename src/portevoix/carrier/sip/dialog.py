@@ -24,6 +24,8 @@ from portevoix.carrier.sip.wire import Peer
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, UPDATE, INFO, OPTIONS"
 """What we take in a dialog; REFER is refused by 603, everything else by 405 or 501."""
+MOST_FORKS = 16
+"""Phones that may answer one INVITE, and early dialogs that it may have."""
 MOST_ROUTES = 32
 """Proxies between us and a far end; with more of them no request would fit into a datagram."""
 
@@ -81,7 +83,7 @@ class Dialog:
         self.call_id = secrets.token_hex(16)
         self.tag = secrets.token_hex(8)
         self.number = secrets.randbelow(10_000) + 1
-        self.remote_number: int | None = None
+        self._remote_numbers: dict[str | None, int] = {}  # one for all copies: each tag's dialog goes on in one of them
         self._remote_tag: str | None = None
         self._routes: list[str] = []
         self._is_loose = True
@@ -174,11 +176,15 @@ class Dialog:
         return self._remote_tag is None or request.getHFBody("from").getTag() == self._remote_tag
 
     def is_in_order(self, request: Request) -> bool:
-        """Take a request's number; tells whether it is higher than those before (12.2.2)."""
-        number = int(request.getHFBody("cseq").getCSeqNum())
-        if self.remote_number is not None and number <= self.remote_number:
+        """Take a request's number; tells whether it is higher than those before it of the same dialog (12.2.2).
+
+        Before the answer there may be several dialogs: each phone that rings has its own, under a tag of its own.
+        """
+        number, tag = int(request.getHFBody("cseq").getCSeqNum()), request.getHFBody("from").getTag()
+        last = self._remote_numbers.get(tag)
+        if (last is not None and number <= last) or (last is None and len(self._remote_numbers) >= MOST_FORKS):
             return False
-        self.remote_number = number
+        self._remote_numbers[tag] = number
         return True
 
     def response(

@@ -6,15 +6,12 @@ at once, and nothing of it is billed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 
 from portevoix.carrier.sip.compat import Response, Stack
-from portevoix.carrier.sip.dialog import Dialog, Headers, hang_up
+from portevoix.carrier.sip.dialog import MOST_FORKS, Dialog, Headers, hang_up
 from portevoix.carrier.sip.wire import Peer
-
-MOST_FORKS = 16
-"""Phones that may answer one INVITE, and early dialogs that it may have."""
 
 
 class Forks:
@@ -25,13 +22,21 @@ class Forks:
         dialog: as it is once the INVITE has been written.
         credentials: of the INVITE, which its ACK bears too.
         early: early dialogs by the far end's tag, which go on in the answers.
+        allow: has an address answered, whose response to a BYE we wait for.
     """
 
     def __init__(
-        self, stack: Stack, peer: Peer, dialog: Dialog, credentials: Headers, early: Mapping[str, Dialog]
+        self,
+        stack: Stack,
+        peer: Peer,
+        dialog: Dialog,
+        credentials: Headers,
+        early: Mapping[str, Dialog],
+        allow: Callable[[str], None],
     ) -> None:
         self._stack = stack
         self._peer = peer
+        self._allow = allow
         self._dialog = copy(dialog)
         self._number = dialog.number - 1
         self._credentials = credentials
@@ -52,6 +57,7 @@ class Forks:
         if is_new:
             self._dialogs[tag] = self._early.get(tag) or copy(self._dialog)
             self._dialogs[tag].establish(response)
+            self._allow(self._dialogs[tag].hop)  # it need not be the trunk's own, and will answer and send BYE
         dialog = self._dialogs[tag]
         self._stack.transmit(dialog.request("ACK", self._credentials, number=self._number))
         if is_new and self._is_over:

@@ -31,6 +31,9 @@ class Call(Protocol):
     early: dict[str | None, str]
     """Descriptions that came before the answer, by the far end's tag."""
 
+    def allow(self, address: str) -> None:
+        """Answer an address that the trunk has named."""
+
     def aim(self, media: Media) -> None:
         """Send media as the far end wants them from now on."""
 
@@ -61,6 +64,7 @@ class InDialog:
         self._updates = False
         self._is_refreshing = False
         self._timer: Timer = None
+        self._described = ""
         self._answers: dict[str, Asked] = {
             "BYE": self._bye,
             "INVITE": self._invite,
@@ -125,9 +129,15 @@ class InDialog:
     def _update(self, request: Request, _: Transaction) -> Answer:
         """Take an UPDATE (RFC 3311): a refresh, or as a re-INVITE where it bears a description."""
         if request.getBody() is None:
-            self._call.dialog.refresh_target(request, request.getSource())
+            self._retarget(request)
             return self._say(request, 200, "OK", self._refreshed(request))
         return self._agree(request)
+
+    def _retarget(self, message: Message) -> None:
+        """Speak to where the far end says that it is from now on; what it answers from there must be heard."""
+        if self._call.dialog.is_established:  # before the answer, which tells its own, it is one phone's of several
+            self._call.dialog.refresh_target(message, message.getSource())
+            self._call.allow(self._call.dialog.hop)
 
     def _agree(self, request: Request) -> Answer:
         assert self._call.local is not None
@@ -137,24 +147,35 @@ class InDialog:
             self._call.note("refused_offer", str(error))
             return self._say(request, 488, "Not Acceptable Here")
         media = self._keep_codec(media)
-        self._call.local = replace(self._call.local, version=self._call.local.version + 1)
-        self._call.dialog.refresh_target(request, request.getSource())
+        self._retarget(request)
         if self._call.media is None:  # nothing is sent before the answer
             self._call.early[request.getHFBody("from").getTag()] = str(request.getBody())
         else:
             self._call.aim(media)
-        return self._say(request, 200, "OK", self._refreshed(request), self._call.local.answer(media))
+        return self._say(request, 200, "OK", self._refreshed(request), self._describe(media))
 
     def _keep_codec(self, media: Media) -> Media:
         """Stay with the codec that the message is being said in, where the far end still takes it."""
         before = self._call.media
         return replace(media, codec=before.codec) if before is not None and before.codec in media.codecs else media
 
+    def _describe(self, media: Media | None = None) -> str:
+        """Describe our end, to answer an offer or as one of ours; another text has another version (RFC 3264, 8)."""
+        local = self._call.local
+        assert local is not None
+        text = local.offer() if media is None else local.answer(media)
+        if text != (self._described or local.offer()):
+            local = self._call.local = replace(local, version=local.version + 1)
+            text = local.offer() if media is None else local.answer(media)
+        self._described = text
+        return text
+
     def _offer(self, request: Request, transaction: Transaction) -> Answer:
         """Answer a re-INVITE without a description by an offer; the ACK bears the answer (RFC 3264, 5)."""
         local = self._call.local
         assert local is not None
-        response = self._call.dialog.response(request, 200, "OK", self._refreshed(request), local.offer())
+        self._retarget(request)  # (12.2.2)
+        response = self._call.dialog.response(request, 200, "OK", self._refreshed(request), self._describe())
 
         def acknowledged(ack: Request) -> None:
             try:
@@ -205,6 +226,7 @@ class InDialog:
         call = self._call
         if call.local is None or call.stream is None:
             return
+        self.stop()
         credentials = [] if authorised is None else [authorised]
         headers = [
             ("Supported", "timer"),
@@ -213,7 +235,7 @@ class InDialog:
         ]
         is_update, number = self._updates, call.dialog.number
         request = call.dialog.request(
-            "UPDATE" if is_update else "INVITE", headers, None if is_update else call.local.offer()
+            "UPDATE" if is_update else "INVITE", headers, None if is_update else self._describe()
         )
         self._is_refreshing = True
 
@@ -226,14 +248,10 @@ class InDialog:
             if answer is not None:
                 self._refresh(answer)
             elif code < 300:
-                call.dialog.refresh_target(response, response.getSource())
+                self._retarget(response)
                 self._renew(response, we_asked=True)
-            elif code == 491:
-                self._timer = self._stack.after(random.uniform(*GLARE_S), self._refresh)  # noqa: S311 - no secret
-            elif code in (408, 481):  # the dialog is gone (12.2.1.2)
-                call.lost_session()
             else:
-                self._timer = self._stack.after(self._session.expires_s / 3, call.lost_session)
+                self._not_refreshed(code)
 
         def acknowledge(_: Response) -> None:
             self._stack.transmit(call.dialog.request("ACK", credentials, number=number))
@@ -242,6 +260,17 @@ class InDialog:
             self._stack.send(request, told)
         else:
             self._stack.invite(request, told, acknowledge)
+
+    def _not_refreshed(self, code: int) -> None:
+        """Ask again what crossed a request of the far end's, or count the session as gone where nobody refreshes it."""
+        if code in (408, 481):  # the dialog is gone (12.2.1.2)
+            self._call.lost_session()
+        elif self._timer is not None:  # the far end has refreshed it meanwhile
+            return
+        elif code == 491:
+            self._timer = self._stack.after(random.uniform(*GLARE_S), self._refresh)  # noqa: S311 - no secret
+        else:
+            self._timer = self._stack.after(self._session.expires_s / 3, self._call.lost_session)
 
     def stop(self) -> None:
         """Let the timer go."""

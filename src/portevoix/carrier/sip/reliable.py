@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 
 from portevoix.carrier.sip.compat import Response, Stack, Transaction
-from portevoix.carrier.sip.dialog import Dialog, Headers, authorise
+from portevoix.carrier.sip.dialog import MOST_FORKS, Dialog, Headers, authorise
 from portevoix.carrier.sip.door import options
-from portevoix.carrier.sip.forks import MOST_FORKS
 from portevoix.carrier.sip.wire import Peer
 
 _MOST = 2**32 - 1
@@ -19,11 +19,13 @@ class Reliable:
     Args:
         peer: whose credentials answer a challenge.
         dialog: as it is once the INVITE has been written.
+        allow: has an address answered, whose response to a PRACK we wait for.
     """
 
-    def __init__(self, stack: Stack, peer: Peer, dialog: Dialog) -> None:
+    def __init__(self, stack: Stack, peer: Peer, dialog: Dialog, allow: Callable[[str], None]) -> None:
         self._stack = stack
         self._peer = peer
+        self._allow = allow
         self._dialog = copy(dialog)
         self._number = dialog.number - 1
         self._last: dict[str, int] = {}
@@ -49,6 +51,7 @@ class Reliable:
         if tag not in self.early:
             self.early[tag] = copy(self._dialog)
             self.early[tag].establish(response)
+            self._allow(self.early[tag].hop)
         self._acknowledge(self.early[tag], ("RAck", f"{number} {self._number} INVITE"))
         return True
 

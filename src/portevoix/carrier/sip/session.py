@@ -12,10 +12,10 @@ from portevoix.audio.answering.heard import Heard
 from portevoix.carrier.sip.answering import PLAY_OUT_S, HangUp, Note, Plan, Play, Step, summary
 from portevoix.carrier.sip.causes import Refusal, outcome_of, read_reason
 from portevoix.carrier.sip.compat import Answer, Request, Response, Stack, Timer, Transaction, is_local
-from portevoix.carrier.sip.dialog import Dialog, Identity, authorise, hang_up, is_stale
+from portevoix.carrier.sip.dialog import MOST_FORKS, Dialog, Identity, authorise, hang_up, is_stale
 from portevoix.carrier.sip.door import SUPPORTED
 from portevoix.carrier.sip.ear import Ear, Listening
-from portevoix.carrier.sip.forks import MOST_FORKS, Forks
+from portevoix.carrier.sip.forks import Forks
 from portevoix.carrier.sip.indialog import InDialog
 from portevoix.carrier.sip.keeping import Kept
 from portevoix.carrier.sip.redirect import Redirects
@@ -33,6 +33,8 @@ from portevoix.domain.call import Answerer, Outcome
 LINGER_S = 32.0
 """How long a dialog that is over still answers (RFC 3261, 17: 64 times T1)."""
 MOST_TRACE = 64
+MOST_PLACES = 64
+"""Addresses that one call may have answered."""
 MOST_CHALLENGES = 3
 """A server's and a proxy's, and one whose nonce was too old."""
 
@@ -92,6 +94,7 @@ class Session:
         self._reliable: Reliable
         self._forks: Forks
         self._allowed: list[str] = list(begin.peer.addresses)
+        self._is_gone = False
         self._timers: dict[str, Timer] = {}
         self._session_s = means.terms.session_s
         self._min_s = LEAST_S
@@ -133,8 +136,9 @@ class Session:
         ]
         stack, peer = self._means.stack, self._peer
         self._invite = self.dialog.request("INVITE", headers, self.local.offer())
-        self._reliable = Reliable(stack, peer, self.dialog)
-        self._forks = Forks(stack, peer, self.dialog, tuple(self._authorised.items()), self._reliable.early)
+        self._reliable = Reliable(stack, peer, self.dialog, self.allow)
+        credentials = tuple(self._authorised.items())
+        self._forks = Forks(stack, peer, self.dialog, credentials, self._reliable.early, self.allow)
         self.early.clear()
         self._transaction = stack.invite(self._invite, self._responded, self._forks.take)
         self._after("trying", self._terms.trying_timeout_s, self._dead)
@@ -188,7 +192,7 @@ class Session:
                 return False
             self.note("redirect", f"code={code} to={place.target}")
             self.dialog.redirect(place.target, place.address, place.port)
-            self._allow(place.address)
+            self.allow(place.address)
             self._authorised.clear()
             self._peer = self._redirects.peer_at(place)
             self._indialog = InDialog(self, self._means.stack, self._peer, self._terms.session_s)
@@ -198,9 +202,9 @@ class Session:
         self._send_invite()
         return True
 
-    def _allow(self, address: str) -> None:
-        """Answer an address that the trunk has named, for as long as the call lasts."""
-        if address not in self._allowed:
+    def allow(self, address: str) -> None:
+        """Answer an address that the trunk has named, for as long as anything of the call is left."""
+        if address not in self._allowed and len(self._allowed) < MOST_PLACES and not self._is_gone:
             self._allowed.append(address)
             self._means.sources.allow([address])
 
@@ -243,10 +247,7 @@ class Session:
 
     def _establish(self, response: Response) -> None:
         """Go on in the dialog of a 2xx."""
-        dialog = self._forks.dialog_of(response)
-        dialog.remote_number = self.dialog.remote_number
-        self.dialog = dialog
-        self._allow(dialog.hop)  # it need not be the trunk's own address, and will answer and send BYE
+        self.dialog = self._forks.dialog_of(response)
 
     def _accepted(self, response: Response) -> None:
         assert self.stream is not None
@@ -423,6 +424,7 @@ class Session:
 
     def _gone(self) -> None:
         """Forget the call."""
+        self._is_gone = True
         for name in list(self._timers):
             self._cancel(name)
         if self._means.stack.transactions.req_consumers.get(self.dialog.call_id):
