@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench import answering, audio, calls, http_me, ledger, memory, pages, sending, speech, startup
+from bench import answering, audio, calls, growing, http_me, ledger, memory, pages, sending, speech, startup
 from bench.figure import Figure, Run
 
 PARTS: dict[str, Callable[[Run], list[Figure]]] = {
@@ -18,4 +18,5 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "calls": calls.measure,
     "answering": answering.measure,
     "console": pages.measure,
+    "growing": growing.measure,
 }
