@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 3
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench chaos clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -25,6 +25,9 @@ lint: $(STAMP) ## style, types and the rooms' import contracts
 
 bench: $(STAMP) ## measure, beside baselines in the same run
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(STAMP) ## let faults come over nodes that dial, and see that no promise breaks
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## remove the virtual environment (the data in ./var stays)
 	rm -rf $(VENV)

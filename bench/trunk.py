@@ -6,11 +6,12 @@ import asyncio
 import csv
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+from tests.carrier.sip.trunk import HERE, SCENARIOS, SystemClock, free_udp_port, is_taken
 
 from bench.figure import Skipped
 from portevoix.carrier.sip.carrier import SipCarrier
@@ -22,20 +23,11 @@ from portevoix.domain.number import Number
 from portevoix.domain.trunk import CallerId, DialTemplate, Engine, Server, Trunk
 from portevoix.domain.trunk import Path as Way
 
-SCENARIO = Path(__file__).parents[1] / "tests" / "carrier" / "sipp" / "answer.xml"
-HERE = "127.0.0.1"
+SCENARIO = SCENARIOS / "answer.xml"
 NUMBER = Number.parse("06 39 98 01 00")
 ENVIRONMENT = {"TERM": "dumb", "PATH": os.environ["PATH"]}
 COUNTED_EVERY_S = 1
 BUFFER_BYTES = 4 * 1_024 * 1_024
-
-
-class SystemClock:
-    """The ``Clock`` port, ours."""
-
-    def now(self) -> datetime:
-        """Return the moment."""
-        return datetime.now(UTC)
 
 
 class FarEnd:
@@ -86,7 +78,7 @@ async def far_end(folder: Path, calls: int, media: int = 9) -> AsyncIterator[Far
         stderr=asyncio.subprocess.DEVNULL,
         cwd=folder,
     )
-    while _is_free(port):  # noqa: ASYNC110 - no event tells of it
+    while not is_taken(port):  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(0.02)
     try:
         yield FarEnd(port, folder)
@@ -126,23 +118,6 @@ def dial(port: int, audio: TelephoneAudio, number: int, kind: Kind = Kind.VOICE)
     trunk = Trunk(1, "far", Engine.SIP, Server(HERE, port), caller_id=CallerId(NUMBER))
     way = Way(trunk, DialTemplate().target(NUMBER), "+33199000100")
     return Dial(number, f"c-{number}", 1, 1, NUMBER, kind, audio, None, 0, datetime.now(UTC), longest_s=600, path=way)
-
-
-def free_udp_port() -> int:
-    """Find a UDP port that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HERE, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((HERE, port))
-        except OSError:
-            return False
-        return True
 
 
 def cpu_s(*pids: int) -> float:

@@ -19,6 +19,9 @@ from portevoix.notify.mail import parse_smtp_url
 
 PREFIX = "PORTEVOIX_"
 
+#: Where a worker answers, unless another port is given.
+WORK_METRICS_PORT = 9108
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -41,11 +44,30 @@ class Settings:
     database_url: Annotated[
         str | None, About("", "a PostgreSQL connection string; without one, an embedded server in the data folder")
     ]
+    database_direct_url: Annotated[
+        str | None,
+        About(
+            "",
+            "the way to the same database past a pooler in transaction mode, for what needs a session of its own; "
+            "where it is set, `database_url` leads to the pooler",
+        ),
+    ]
+    database_prepare: Annotated[
+        str,
+        About(
+            "auto",
+            "whether statements are prepared: `yes`, `no`, or `auto`: unless there is a pooler",
+        ),
+    ]
     host: Annotated[str, About("127.0.0.1", "the address to listen on")]
     port: Annotated[int, About("8080", "the port to listen on")]
     workers: Annotated[int, About("1", "processes that answer requests")]
     work: Annotated[
         bool, About("yes", "whether `portevoix serve` also dials and delivers; `no` where `portevoix work` does")
+    ]
+    work_metrics: Annotated[
+        Server | None,
+        About("", "where `portevoix work` answers `/healthz`, `/readyz` and `/metrics`, such as `127.0.0.1:9108`"),
     ]
     limits: Annotated[
         str,
@@ -200,6 +222,8 @@ class Settings:
             except InvalidValue as problem:
                 raise InvalidValue(f"{PREFIX}{name.upper()}: {problem}") from None
         settings = cls(**values)
+        if settings.database_direct_url and not settings.database_url:
+            raise InvalidValue(f"{PREFIX}DATABASE_DIRECT_URL: {PREFIX}DATABASE_URL must lead to the pooler")
         try:
             _ = settings.amd
         except InvalidValue as problem:
@@ -230,6 +254,16 @@ class Settings:
             listening_on_ms=self.amd_listening_on_ms,
             end_silence_ms=self.amd_end_silence_ms,
         )
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler in transaction mode stands before the database."""
+        return self.database_direct_url is not None
+
+    @property
+    def prepares(self) -> bool:
+        """Whether statements are prepared."""
+        return self.database_prepare == "yes" or (self.database_prepare == "auto" and not self.is_pooled)
 
     @property
     def limits_are_shared(self) -> bool:
@@ -318,10 +352,13 @@ def _choice(*choices: str) -> Callable[[str], str]:
 _PARSERS: dict[str, Callable[[str], object]] = {
     "data": Path,
     "database_url": lambda text: text or None,
+    "database_direct_url": lambda text: text or None,
+    "database_prepare": _choice("auto", "yes", "no"),
     "host": str,
     "port": lambda text: _number(1, 65535, text),
     "workers": lambda text: _number(1, 256, text),
     "work": lambda text: _yes(text),
+    "work_metrics": lambda text: Server.parse(text, WORK_METRICS_PORT) if text else None,
     "limits": _choice("auto", "local", "shared"),
     "trusted_proxies": parse_networks,
     "metrics_allow": parse_networks,

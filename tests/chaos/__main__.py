@@ -7,6 +7,7 @@ import asyncio
 import random
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=3, help="nodes that dial; one more takes orders")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9), help="replays the faults")
     parser.add_argument("--first", type=int, default=1, help="the number of the first round, to replay one")
+    parser.add_argument("--minutes", type=float, default=None, help="begin no round after so many")
     parser.add_argument("--folder", type=Path, default=None, help="where it is left, to be looked at; else nowhere")
     told = parser.parse_args()
     print(f"seed {told.seed}", flush=True)
@@ -31,9 +33,12 @@ def main() -> int:
 
 async def _run(told: argparse.Namespace, folder: Path) -> int:
     played: list[Played] = []
+    began_s = time.monotonic()
     async with laid_out(Terms(workers=told.workers), folder) as field:
         try:
             for number in range(told.first, told.first + told.rounds):
+                if told.minutes is not None and time.monotonic() - began_s > 60 * told.minutes:
+                    break
                 calls = told.calls // told.rounds
                 played.append(await play(field, told.seed, number, calls, say=lambda line: print(line, flush=True)))
             await finish(field)

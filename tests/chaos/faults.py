@@ -22,10 +22,9 @@ class Kind(StrEnum):
     KILL_POSTGRES = "kill -9, and start,"
     TERMINATE = "end half of the sessions of"
     BAD_RECEIVER = "let misbehave"
-    NO_MAIL = "take away"
 
 
-POSTGRES, RECEIVER, MAIL = "PostgreSQL", "the receiver of webhooks", "the mail server"
+POSTGRES, RECEIVER = "PostgreSQL", "the receiver of webhooks"
 
 #: What befalls one node, and how often beside the others.
 OF_NODES = {
@@ -37,7 +36,7 @@ OF_NODES = {
     Kind.HOLD: 2,
 }
 OF_POSTGRES = {Kind.RESTART: 1, Kind.CRASH: 1, Kind.KILL_POSTGRES: 1, Kind.TERMINATE: 2}
-OF_OTHERS = {Kind.BAD_RECEIVER: 1, Kind.NO_MAIL: 1}
+OF_OTHERS = {Kind.BAD_RECEIVER: 2}
 
 #: How a receiver misbehaves.
 MANNERS = ("hangs", "floods", "redirects", "fails", "lies")
@@ -92,8 +91,6 @@ def _draw(
             lasts_s = round(chance.uniform(1, 2) * lease_s, 2)
         case Kind.BAD_RECEIVER:
             victim, what, lasts_s = RECEIVER, chance.choice(MANNERS), round(chance.uniform(1, 3), 2)
-        case Kind.NO_MAIL:
-            victim = MAIL
         case kind if kind in OF_POSTGRES:
             victim = POSTGRES
         case _:

@@ -1,4 +1,4 @@
-"""The field: PostgreSQL, nodes on wires of their own, a receiver of webhooks, a mail server, and a customer."""
+"""The field: PostgreSQL, nodes on wires of their own, a receiver of webhooks, and a customer who sends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from portevoix.domain.magic import trick_of
 from portevoix.domain.number import Number
 from portevoix.store.migrate import migrate
 from tests.chaos.faults import Fault, Kind
+from tests.chaos.namespace import OUTSIDE, Namespace
 from tests.chaos.node import Node
 from tests.chaos.postgres import Postgres
 from tests.chaos.wire import Wire
 from tests.chaos.witness import Testimony
 from tests.conftest import PEPPER
-from tests.notify.mail_server import MailServer
 from tests.notify.receiver import Answer, Receiver, redirect
 from tests.parts import PATIENCE_S, free_port
 from tests.store.test_calls import BLOCKS, Customer
@@ -44,6 +44,7 @@ AGAIN_S = 0.1
 #: How long nodes may take to start.
 START_S = 120
 DOOR = "door"
+FIRST = "worker-1"
 
 #: What a receiver of webhooks does instead of taking them.
 MANNERS: Mapping[str, Answer] = {
@@ -64,12 +65,14 @@ class Terms:
         per_second: calls that each of them begins a second.
         speed: of simulated phones; ``max`` or seconds a second.
         lease_s: of a node.
+        sets_clocks: whether the first worker has a clock of its own, where that can be had.
     """
 
     workers: int = 3
     per_second: int = 150
     speed: str = "max"
     lease_s: int = 3
+    sets_clocks: bool = True
 
 
 @dataclass
@@ -80,7 +83,6 @@ class Field:
     folder: Path
     postgres: Postgres
     receiver: Receiver
-    mails: MailServer
     testimony: Testimony
     faketime: str | None
     wires: dict[str, Wire] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class Field:
     @property
     def clocked(self) -> str | None:
         """The node whose clock can be set."""
-        return self.workers[0] if self.faketime else None
+        return FIRST if self.faketime else None
 
     def environment(self, wire: Wire) -> dict[str, str]:
         """How a node is set."""
@@ -107,7 +109,6 @@ class Field:
             "PORTEVOIX_DATABASE_URL": wire.url(self.postgres.url),
             "PORTEVOIX_KEY_PEPPER": PEPPER,
             "PORTEVOIX_WEBHOOKS_ALLOW": "127.0.0.0/8",
-            "PORTEVOIX_SMTP_URL": f"smtp://127.0.0.1:{self.mails.port}",
             "PORTEVOIX_LOG_LEVEL": "warning",
             "PORTEVOIX_LIMIT_V2": "off",
             "PORTEVOIX_WORK": "no",  # of the door
@@ -209,7 +210,6 @@ class Field:
             Kind.KILL_POSTGRES: self._kill_postgres,
             Kind.TERMINATE: self._terminate,
             Kind.BAD_RECEIVER: self._spoil_receiver,
-            Kind.NO_MAIL: self._shut_mail,
         }
 
     async def _kill(self, fault: Fault) -> None:
@@ -265,19 +265,14 @@ class Field:
         self.receiver.release.set()  # what hangs is answered, as the others are
         self.receiver.release = asyncio.Event()
 
-    async def _shut_mail(self, fault: Fault) -> None:
-        self.mails.refusals["MAIL"] = "421 4.3.2 shutting down"
-        await asyncio.sleep(fault.lasts_s)
-        del self.mails.refusals["MAIL"]
-
 
 def find_faketime() -> str | None:
     """Find what sets the clock of one process."""
     return next((str(path) for path in sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 
 
-#: Simulated phones that nobody answers for half a minute.
-UNANSWERED = "10"
+#: Busy, declined, hung up on, answered: over within seconds.
+HURRIED = ("11", "12", "14", *(str(code) for code in range(90, 100)))
 
 
 def phones(chance: random.Random, count: int, *, hurried: bool = False) -> list[str]:
@@ -286,32 +281,39 @@ def phones(chance: random.Random, count: int, *, hurried: bool = False) -> list[
     Args:
         hurried: those whose calls are over within seconds: a retry is due so long after the simulated end.
     """
-    tails = [f"{tail:04}" for tail in range(200 if hurried else 10_000)]
+    tails = [f"{tail:04}" for tail in range(1_000 if hurried else 10_000)]
     if hurried:
-        tails = [tail for tail in tails if tail[2:] != UNANSWERED]
+        tails = [tail for tail in tails if tail.endswith(HURRIED)]
     found = (f"+{block}{tail}" for block in BLOCKS for tail in tails)
     plain = [number for number in found if trick_of(Number.parse(number)) is None]
     return chance.sample(plain, count)
 
 
 @asynccontextmanager
-async def laid_out(terms: Terms, folder: Path) -> AsyncIterator[Field]:
-    """Lay a field out in a folder, its nodes running."""
+async def laid_out(terms: Terms, folder: Path, apart: Namespace | None = None) -> AsyncIterator[Field]:
+    """Lay a field out in a folder, its nodes running.
+
+    Args:
+        apart: where the first worker is, if it is to be on a network of its own.
+    """
     async with AsyncExitStack() as stack:
-        postgres = Postgres(folder / "postgres")
+        postgres = Postgres(folder)
         await postgres.start()
         stack.push_async_callback(_stop, postgres)
         await asyncio.to_thread(migrate, postgres.url)
         receiver = await stack.enter_async_context(Receiver())
-        mails = await stack.enter_async_context(MailServer())
-        there = Field(terms, folder, postgres, receiver, mails, Testimony(folder / "witness"), find_faketime())
+        faketime = find_faketime() if terms.sets_clocks else None
+        there = Field(terms, folder, postgres, receiver, Testimony(folder / "witness"), faketime)
         async with bootstrap.open_house(postgres.url, PEPPER.encode()) as opened:
             there.customer = await Customer.of(opened.house, "Mairie", euros=EUROS)
         there.door_port = free_port()
         for name in [*(f"worker-{number}" for number in range(1, terms.workers + 1)), DOOR]:
-            wire = there.wires[name] = await stack.enter_async_context(Wire(postgres.socket))
+            space = apart if name == FIRST else None
+            wire = Wire(postgres.socket, OUTSIDE) if space else Wire(postgres.socket)
+            there.wires[name] = await stack.enter_async_context(wire)
             command = ["serve", "--port", str(there.door_port)] if name == DOOR else ["work"]
-            node = there.nodes[name] = Node(name, folder / name, command, there.environment(wire))
+            within = space.within if space else ()
+            node = there.nodes[name] = Node(name, folder / name, command, there.environment(wire), within)
             stack.push_async_callback(_end, node)
         await there.start()
         yield there

@@ -133,11 +133,7 @@ async def told(field: Field) -> list[str]:
 
 
 async def mailed(field: Field) -> list[str]:
-    """Compare what the mail server took with the books: a mail at least once for each deposit campaign."""
-    taken = {(mail["to"], mail["subject"]) for mail in field.mails.mails}
-    mails = await field.postgres.ask("SELECT recipient, subject, state FROM mail")
-    deposits = await field.postgres.ask("SELECT count(*) FROM campaign WHERE email IS NOT NULL")
-    wrong = [f"the mail {mail} is {state}" for *mail, state in mails if state != "sent" or tuple(mail) not in taken]
-    if deposits != [(len(mails),)] or len(field.mails.mails) < len(mails):
-        wrong.append(f"{deposits} deposits, {len(mails)} mails, {len(field.mails.mails)} were taken")
-    return wrong
+    """A mail is kept for each deposit campaign, once: a sandbox's are kept to be read."""
+    mails = await field.postgres.ask("SELECT campaign_id, state FROM mail ORDER BY 1")
+    deposits = await field.postgres.ask("SELECT id, 'kept' FROM campaign WHERE email IS NOT NULL ORDER BY 1")
+    return [] if mails == deposits else [f"{len(deposits)} deposits, and mails {mails}"]

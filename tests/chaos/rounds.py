@@ -62,7 +62,7 @@ async def play(field: Field, seed: int, number: int, calls: int, *, say: Callabl
         for task in (sending, *befalling):
             task.cancel()
         await asyncio.gather(sending, *befalling, return_exceptions=True)
-    await _until(lambda: _is_over(field), OVER_S, lambda: _left(field))
+    await _until(lambda: is_over(field), OVER_S, lambda: _left(field))
     if wrong := await oracle.verdict(field, sent):
         raise Broken("\n".join(wrong[:20]))
     took_s = time.monotonic() - began_s
@@ -98,16 +98,16 @@ async def _befall(field: Field, fault: Fault, rung_before: int) -> None:
     async def has_come() -> bool:
         return len(field.testimony.hear()) >= rung_before + fault.after
 
-    await _comes(has_come, STILL_S)
+    await comes(has_come, STILL_S)
     await field.inflict(fault)
 
 
 async def _until(is_so: Callable[[], Awaitable[bool]], limit_s: float, left: Callable[[], Awaitable[str]]) -> None:
-    if not await _comes(is_so, limit_s):
+    if not await comes(is_so, limit_s):
         raise Broken(f"after {limit_s} s there is still: {await left()}")
 
 
-async def _comes(is_so: Callable[[], Awaitable[bool]], limit_s: float) -> bool:
+async def comes(is_so: Callable[[], Awaitable[bool]], limit_s: float) -> bool:
     """Look again and again whether something is so in other processes; tells whether it came in time."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -118,14 +118,12 @@ async def _comes(is_so: Callable[[], Awaitable[bool]], limit_s: float) -> bool:
         await asyncio.sleep(LOOK_S)
 
 
-async def _is_over(field: Field) -> bool:
+async def is_over(field: Field) -> bool:
     return not await _some(field, "SELECT 1 FROM campaign WHERE open > 0")
 
 
 async def _is_told(field: Field) -> bool:
-    return not await _some(field, "SELECT 1 FROM webhook WHERE state <> 'delivered'") and not await _some(
-        field, "SELECT 1 FROM mail WHERE state <> 'sent'"
-    )
+    return not await _some(field, "SELECT 1 FROM webhook WHERE state <> 'delivered'")
 
 
 async def _some(field: Field, query: str) -> bool:
@@ -139,7 +137,6 @@ async def _left(field: Field) -> str:
     counts = await field.postgres.ask(
         "SELECT 'calls', state::text, count(*) FROM call WHERE cost_micros IS NULL GROUP BY 2 UNION ALL "
         "SELECT 'webhooks', state, count(*) FROM webhook WHERE state <> 'delivered' GROUP BY 2 UNION ALL "
-        "SELECT 'mails', state, count(*) FROM mail WHERE state <> 'sent' GROUP BY 2 UNION ALL "
         "SELECT 'jobs', status::text, count(*) FROM procrastinate_jobs GROUP BY 2"
     )
     return str(counts)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 
@@ -17,7 +18,7 @@ from portevoix.store import embedded
 from tests.client.conftest import FAST
 from tests.client.test_sending import ANSWERED, TEXT, WAIT_S
 from tests.notify.receiver import Receiver
-from tests.parts import PATIENCE_S, Server, Worker, portevoix
+from tests.parts import PATIENCE_S, Server, Worker, free_port, portevoix
 
 DOOR = FAST | {"PORTEVOIX_WORK": "no"}
 
@@ -85,3 +86,22 @@ def test_what_keeps_a_worker_from_its_work_is_told_in_one_line(tmp_path: Path) -
     away = {"PORTEVOIX_DATABASE_URL": "postgresql://portevoix@127.0.0.1:1/portevoix"}
     done = portevoix("work", data=tmp_path, environment=away)
     assert (done.returncode, done.stderr) == (1, "Error: the database cannot be reached\n")
+
+
+def test_a_worker_answers_for_its_health_and_figures_where_it_is_told_to(data_folder: Path) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    with Worker(data_folder, FAST | {"PORTEVOIX_WORK_METRICS": place, "PORTEVOIX_METRICS_ALLOW": "192.0.2.0/24"}):
+        answers = {
+            path: httpx2.get(f"http://{place}{path}", trust_env=False) for path in ("/healthz", "/readyz", "/metrics")
+        }
+        assert {path: answer.status_code for path, answer in answers.items()} == {
+            "/healthz": 200, "/readyz": 200, "/metrics": 403,
+        }  # fmt: skip
+        assert answers["/readyz"].json() == {"status": "ready", "database": "ok"}
+        assert httpx2.get(f"http://{place}/v1/me", trust_env=False).status_code == 404
+        taken = portevoix("work", data=data_folder, environment={"PORTEVOIX_WORK_METRICS": place})
+        assert (taken.returncode, taken.stderr) == (1, f"Error: cannot listen on {place}: Address already in use\n")
+    with Worker(data_folder, FAST | {"PORTEVOIX_WORK_METRICS": place}) as worker:
+        figures = httpx2.get(f"http://{place}/metrics", trust_env=False)
+        assert (figures.status_code, "portevoix_velocity_alarms_total 0.0" in figures.text) == (200, True)
+        assert worker.stop() == 0

@@ -107,8 +107,9 @@ async def bench(url: str, data: Path, **changed: str) -> AsyncIterator[Bench]:
     Args:
         changed: settings.
     """
-    # Outside of what the system hands out: the far ends take ports of those between here and the server's start.
-    first, sip_port = 10_000 + free_udp_port() % 25 * RTP_PORTS, 21_000 + free_udp_port() % 9_000
+    # Outside of what the system hands out: the far ends take ports of those between here and the server's start. Nor
+    # where other tests have their media: a process whose SIP port is taken does not begin.
+    first, sip_port = 10_000 + free_udp_port() % 25 * RTP_PORTS, 5_100 + free_udp_port() % 4_000
     settings = {
         "database_url": url,
         "key_pepper": PEPPER,

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portevoix.api import reference_page, voices_page
 from portevoix.api.guard import Counted, Guard
 from portevoix.api.openapi import openapi
-from portevoix.api.operations import Probe, alive, ready
+from portevoix.api.operations import Probe, probes_of
 from portevoix.api.v1 import refusals
 from portevoix.api.v1 import routes as v1
 from portevoix.api.v1.wire import encode_json
@@ -156,13 +156,8 @@ def _routes(doorstep: Doorstep, guard: Guard, rules: Rules, figures: Callable[[]
     async def voice_sample(scope: Scope) -> Answer:
         return await voices_page.sample(doorstep.house, scope)
 
-    async def metrics(_scope: Scope) -> Answer:
-        return figures()
-
     probes = [
-        Probe("/healthz", alive),
-        Probe("/readyz", ready(doorstep.database_answers)),
-        Probe("/metrics", metrics, rules.metrics_allow),
+        *probes_of(doorstep.database_answers, figures, rules.metrics_allow),
         Probe("/openapi.json", described),
         Probe("/docs", reference),
         Probe("/docs/style.css", reference_style),

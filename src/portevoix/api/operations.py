@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portevoix.domain.account import Network, is_within
+from portevoix.web.address import Proxies
 from portevoix.web.answer import Answer
-from portevoix.web.trace import trace_of
+from portevoix.web.trace import Traced, trace_of
 
 TEXT = b"text/plain; charset=utf-8"
 
@@ -58,3 +60,29 @@ def ready(database_answers: Callable[[], Awaitable[bool]]) -> Callable[[Scope], 
         return Answer(503, msgspec.json.encode({"status": "not ready", "database": "unreachable"}))
 
     return answer
+
+
+def probes_of(
+    database_answers: Callable[[], Awaitable[bool]], figures: Callable[[], Answer], allowed: tuple[Network, ...]
+) -> list[Probe]:
+    """List what every process can be asked.
+
+    Args:
+        figures: the answer of ``/metrics``.
+        allowed: who may read it.
+    """
+
+    async def metrics(_scope: Scope) -> Answer:
+        return figures()
+
+    return [Probe("/healthz", alive), Probe("/readyz", ready(database_answers)), Probe("/metrics", metrics, allowed)]
+
+
+def build_probes(probes: Sequence[Probe], proxies: tuple[Network, ...]) -> ASGIApp:
+    """Make a door of nothing else, for a process without one.
+
+    Args:
+        proxies: whose ``X-Forwarded-For`` is believed.
+    """
+    router = Router([Route(probe.route, probe, methods=["GET"]) for probe in probes], redirect_slashes=False)
+    return Traced(router, (), Proxies(proxies), lambda _scope: Answer(500, b"something went wrong\n", TEXT))

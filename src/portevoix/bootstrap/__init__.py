@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from starlette.types import ASGIApp
 
@@ -12,6 +12,7 @@ from portevoix import logs
 from portevoix.api.app import Doorstep, Rules, build
 from portevoix.api.exchanges import Recorder
 from portevoix.api.limits import LocalLimits, LocalThenShared
+from portevoix.api.operations import build_probes, probes_of
 from portevoix.bootstrap.background import in_background
 from portevoix.bootstrap.house import Opened, SystemClock, house_of, open_house, pepper_of
 from portevoix.bootstrap.node import open_node
@@ -38,6 +39,7 @@ __all__ = [
     "app",
     "application",
     "database",
+    "direct_url",
     "house_of",
     "in_background",
     "open_house",
@@ -67,18 +69,24 @@ def database(settings: Settings) -> Iterator[str]:
 
     Raises:
         EmbeddedFailure: the embedded server does not start.
-        InvalidValue: the operator's connection string is none.
+        InvalidValue: an operator's connection string is none.
     """
     if settings.database_url:
-        check_url(settings.database_url)
+        check_url(settings.database_url, "PORTEVOIX_DATABASE_URL")
+        check_url(direct_url(settings, settings.database_url), "PORTEVOIX_DATABASE_DIRECT_URL")
         yield settings.database_url
     else:
         with embedded.running(settings.data) as url:
             yield url
 
 
+def direct_url(settings: Settings, url: str) -> str:
+    """Return the way to a database past its pooler, where there is one."""
+    return settings.database_direct_url or url
+
+
 def prepare(url: str) -> list[str]:
-    """Bring the schema up to date; returns the migrations applied. Raises Unavailable."""
+    """Bring the schema up to date, past a pooler; returns the migrations applied. Raises Unavailable."""
     return migrate(url)
 
 
@@ -90,7 +98,7 @@ def prepare_or_refuse(settings: Settings, url: str) -> None:
     """
     if not settings.database_url:
         migrate(url)
-    elif missing := pending(url):
+    elif missing := pending(direct_url(settings, url)):
         raise SchemaBehind(f"the database lacks {', '.join(missing)}: run 'portevoix migrate' first")
 
 
@@ -141,7 +149,7 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
         doorstep,
         rules,
         observers,
-        lambda: Answer(200, metrics.render(), CONTENT_TYPE.encode()),
+        lambda: _figures(metrics),
         {"console": lambda step: console.build(step.house, step.limits, settings.allowed)},
         recorder,
     )
@@ -155,5 +163,18 @@ async def work(settings: Settings, url: str, until: Callable[[], Awaitable[None]
         until: returns when it is time to stop; called once everything is at work.
         clock: tells the time; the database's, where none is given.
     """
-    async with open_node(settings, url, clock or DatabaseClock(), Metrics(), Role.WORK):
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        node = open_node(settings, url, clock or DatabaseClock(), metrics, Role.WORK)
+        opened = await stack.enter_async_context(node)
+        if settings.work_metrics is not None:
+            from portevoix.bootstrap.probing import answering  # nobody else needs it
+
+            asked = probes_of(opened.database.answers, lambda: _figures(metrics), settings.metrics_allow)
+            door = build_probes(asked, settings.trusted_proxies)
+            await stack.enter_async_context(answering(door, settings.work_metrics.host, settings.work_metrics.port))
         await until()
+
+
+def _figures(metrics: Metrics) -> Answer:
+    return Answer(200, metrics.render(), CONTENT_TYPE.encode())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from portevoix.bootstrap.trunks import Checked, OnHealth, TrunkCarrier
+from portevoix.bootstrap.trunks import Checked, OnCounted, OnHealth, TrunkCarrier
 from portevoix.domain.trunk import Trunk
 from portevoix.ports import Clock
 from portevoix.settings import Settings
@@ -32,12 +32,14 @@ def terms_of(settings: Settings) -> AsteriskTerms:
     )
 
 
-def open_asterisk(settings: Settings, clock: Clock, on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
+def open_asterisk(
+    settings: Settings, clock: Clock, on_health: OnHealth, on_counted: OnCounted
+) -> AbstractAsyncContextManager[TrunkCarrier]:
     """Make the carrier of trunks of Asterisk."""
     # A node without such trunks does without all of this.
     from portevoix.carrier.asterisk.carrier import AsteriskCarrier
 
-    return AsteriskCarrier(terms_of(settings), clock, on_health=on_health)
+    return AsteriskCarrier(terms_of(settings), clock, on_health=on_health, on_counted=on_counted)
 
 
 async def check_asterisk(settings: Settings, trunk: Trunk, limit_s: float = CHECK_S) -> Checked:

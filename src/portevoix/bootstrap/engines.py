@@ -114,7 +114,7 @@ def makers_of(settings: Settings, clock: Clock, on_counted: OnCounted) -> Mappin
     """Tell how this node's settings make carriers.
 
     Args:
-        on_counted: told of what SIP has counted since the last time, by name.
+        on_counted: told of what SIP and the ears have counted since the last time, by name.
     """
 
     def sip(trunks: Sequence[Trunk], on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
@@ -125,7 +125,7 @@ def makers_of(settings: Settings, clock: Clock, on_counted: OnCounted) -> Mappin
     def asterisk(trunks: Sequence[Trunk], on_health: OnHealth) -> AbstractAsyncContextManager[TrunkCarrier]:
         from portevoix.bootstrap.asterisk import open_asterisk
 
-        return open_asterisk(settings, clock, on_health)
+        return open_asterisk(settings, clock, on_health, on_counted)
 
     makers: dict[Engine, Maker] = {Engine.SIP: sip}
     if settings.asterisk_sounds is not None:  # without, its calls wait, as the check of a trunk says

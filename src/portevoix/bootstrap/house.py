@@ -22,7 +22,14 @@ from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
 from portevoix.store.chores import PostgresChores
 from portevoix.store.clock import DatabaseClock
-from portevoix.store.database import Database, open_pool
+from portevoix.store.database import (
+    AUTOCOMMIT,
+    NEVER_PREPARED,
+    POOLED,
+    Database,
+    open_pool,
+    see_whether_sessions_are_set,
+)
 from portevoix.store.drafts import PostgresDrafts
 from portevoix.store.exchanges import PostgresExchanges
 from portevoix.store.instance import agree_on_pepper, count_events_anew
@@ -78,6 +85,8 @@ async def open_house(
     *,
     clock: Clock | None = None,
     connections: int = CONNECTIONS_A_WORKER,
+    direct_url: str | None = None,
+    prepares: bool = True,
     studio: Studio | None = None,
     policy: Policy = POLICY,
     seed: int = 0,
@@ -89,6 +98,8 @@ async def open_house(
         pepper: the secret that API keys are digested with.
         clock: tells the time; the database's, where none is given.
         connections: how many to the database, at most.
+        direct_url: the way past a pooler in transaction mode, where ``url`` leads to one.
+        prepares: whether statements are prepared.
         studio: how audio and speech are made; as by default, where none is given.
         policy: what the operator has set for sending.
         seed: what the simulated phones of 80 to 89 choose by.
@@ -98,9 +109,13 @@ async def open_house(
         PepperMismatch: its keys were made with another pepper.
     """
     clock = clock or DatabaseClock()
+    session = {**(POOLED if direct_url else AUTOCOMMIT), **({} if prepares else NEVER_PREPARED)}
     async with AsyncExitStack() as stack:
         audio = await stack.enter_async_context(open_studio(studio or Studio()))
-        store = Database(await stack.enter_async_context(open_pool(url, smallest=1, largest=connections)))
+        pool = await stack.enter_async_context(open_pool(url, smallest=1, largest=connections, session=session))
+        store = Database(pool)
+        if direct_url:
+            await see_whether_sessions_are_set(store)
         if isinstance(clock, DatabaseClock):
             await clock.ask(store)
             await stack.enter_async_context(in_background(clock.follow(store)))
@@ -109,7 +124,7 @@ async def open_house(
         await PostgresRestoring(store, clock).look()
         keys = PostgresKeys(store, clock)
         recordings = PostgresRecordings(store, clock)
-        signals = PostgresSignals(url)
+        signals = PostgresSignals(direct_url or url)
         calls = PostgresCalls(store, clock)
         rest = _Rest(audio, pepper, clock, signals, policy, seed)
         house = _house(store, keys, recordings, calls, rest)
@@ -125,6 +140,8 @@ def house_of(
         pepper_of(settings),
         clock=clock,
         connections=connections,
+        direct_url=settings.database_direct_url,
+        prepares=settings.prepares,
         studio=studio_of(settings),
         policy=policy_of(settings),
         seed=settings.simulator_seed,

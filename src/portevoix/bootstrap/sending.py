@@ -83,7 +83,7 @@ class Sending:
     """What works beside the door: each of its works goes on until it is cancelled.
 
     Args:
-        url: of the database, for the courier's own connections.
+        url: of the database, not through a pooler: for the courier's own connections.
         metrics: told of calls and notices.
         role: of its process.
     """

@@ -44,9 +44,9 @@ def serve(settings: Settings, on_start: Callable[[], None]) -> None:
         on_start: called when everything is set up, just before the worker processes start.
     """
     with told_errors(), _alone(settings.data):
-        _must_be_free(settings.host, settings.port)
+        must_be_free(settings.host, settings.port)
         with bootstrap.database(settings) as url:
-            bootstrap.prepare(url)
+            bootstrap.prepare(bootstrap.direct_url(settings, url))
             asyncio.run(_try_house(settings, url))
             os.environ.update(settings.environment())
             if settings.workers > 1:
@@ -93,7 +93,7 @@ def _alone(data: Path) -> Iterator[None]:
         yield
 
 
-def _must_be_free(host: str, port: int) -> None:
+def must_be_free(host: str, port: int) -> None:
     """Tell of a port that is taken before anything is started; the workers of a killed server leave it in a moment."""
     deadline = time.monotonic() + PORT_TIMEOUT_S
     while True:

@@ -11,6 +11,7 @@ import click
 import uvloop
 
 from portevoix import bootstrap
+from portevoix.cli.serve import must_be_free
 from portevoix.cli.session import data_option, read_settings, told_errors
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -25,8 +26,10 @@ def command(data: Path | None) -> None:
     """
     settings = read_settings(data=data)
     stop = _Stop()
+    if settings.work_metrics is not None:
+        must_be_free(settings.work_metrics.host, settings.work_metrics.port)
     with told_errors(), bootstrap.database(settings) as url:
-        bootstrap.prepare(url)
+        bootstrap.prepare(bootstrap.direct_url(settings, url))
         uvloop.run(bootstrap.work(settings, url, lambda: _until(stop)))
 
 

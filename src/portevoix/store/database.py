@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
 
 import psycopg
+import structlog
 from psycopg import conninfo, errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -35,9 +37,24 @@ PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "options": (
-        "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=20s -c idle_in_transaction_session_timeout=60s"
+        "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=20s -c idle_in_transaction_session_timeout=15s"
     ),
 }
+
+#: Through a pooler in transaction mode. It takes no options, and hands the statements of one session to several.
+POOLED: Mapping[str, object] = {"autocommit": True, "options": None}
+
+NEVER_PREPARED: Mapping[str, object] = {"prepare_threshold": None}
+
+#: What a pooler must set in its sessions, since it takes no options of ours.
+WANTED = {
+    "TimeZone": "UTC",
+    "lock_timeout": "5000",
+    "statement_timeout": "20000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+
+log = structlog.get_logger(__name__)
 
 
 class WholeConnection(Connection):
@@ -154,12 +171,34 @@ def faults() -> Iterator[None]:
         raise Unavailable("the database cannot be reached") from fault
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, setting: str) -> None:
     """Check a connection string before it is used. Raises InvalidValue, without its text: it may hold a password."""
     try:
         conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        raise InvalidValue("PORTEVOIX_DATABASE_URL is not a PostgreSQL connection string") from None
+        raise InvalidValue(f"{setting} is not a PostgreSQL connection string") from None
+
+
+async def see_whether_sessions_are_set(database: Database) -> None:
+    """Say what a pooler leaves unset in its sessions: without limits there, a forgotten lock holds up for ever."""
+    query = b"SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+    async with database.connection() as connection:
+        found = dict(await (await connection.execute(query, [list(WANTED)])).fetchall())
+    unset = {name: found.get(name) for name, wanted in WANTED.items() if found.get(name) != wanted}
+    if unset:
+        log.warning("pooler_sessions_not_set", wanted={name: WANTED[name] for name in unset}, found=unset)
+
+
+async def _see_whether_it_is_there(connection: Connection) -> None:
+    """See whether the server has closed a connection, without asking: what an idle one has to read tells of its end.
+
+    Raises:
+        OperationalError: it has.
+    """
+    ready = select.poll()
+    ready.register(connection.fileno(), select.POLLIN)
+    while ready.poll(0):
+        connection.pgconn.consume_input()
 
 
 @asynccontextmanager
@@ -184,6 +223,7 @@ async def open_pool(
         kwargs={"application_name": "portevoix", **PATIENCE, **session},
         connection_class=WholeConnection,
         reconnect_timeout=RECONNECT_TIMEOUT_S,
+        check=_see_whether_it_is_there,
         open=False,
     )
     try:

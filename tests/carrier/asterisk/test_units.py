@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from portevoix.bootstrap.asterisk import check_asterisk, terms_of
+from portevoix.bootstrap.asterisk import check_asterisk, open_asterisk, terms_of
 from portevoix.bootstrap.engines import makers_of
 from portevoix.carrier.asterisk import events, quality
 from portevoix.carrier.asterisk.ari import Ari, AriRefused, AriUnclear
 from portevoix.carrier.asterisk.call import endpoint_of
+from portevoix.carrier.asterisk.carrier import AsteriskCarrier
 from portevoix.carrier.asterisk.causes import outcome_of_end
 from portevoix.carrier.asterisk.sounds import FORGOTTEN_S, Sounds
+from portevoix.carrier.asterisk.tap import Tap
 from portevoix.carrier.asterisk.terms import AsteriskTerms, AsteriskTermsInvalid
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.call import Outcome
@@ -24,7 +27,7 @@ from portevoix.domain.number import Number
 from portevoix.domain.trunk import Credentials, DialTemplate, Engine, Server
 from portevoix.domain.trunk import Path as Way
 from portevoix.settings import Settings
-from tests.parts import ManualClock, free_port
+from tests.parts import PATIENCE_S, ManualClock, free_port
 from tests.trunks import trunk_of
 
 OVER = trunk_of("pbx", engine=Engine.ASTERISK)
@@ -118,6 +121,35 @@ async def test_a_proxys_answer_leaves_open_what_has_happened_and_asterisks_does_
         with pytest.raises(means):
             await ari.ask("POST", "channels")
         await ari.close()
+
+
+async def test_a_tap_whose_channels_never_begin_is_given_up() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+        await reader.readexactly(length)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        server = Server("127.0.0.1", listening.sockets[0].getsockname()[1])
+        ari = Ari(server, Credentials("portevoix", "s3cret"), 0.5)
+        tap = Tap(ari, server, "c-1", {})
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(AriUnclear, match="have not begun"):
+                await tap.run(lambda frame: True)
+        await ari.close()
+
+
+async def test_what_the_ear_counts_is_told() -> None:
+    told: Counter[str] = Counter()
+    settings = Settings.read({"PORTEVOIX_ASTERISK_SOUNDS": "/nowhere"})
+    opened = open_asterisk(settings, ManualClock(), lambda trunk, is_up: None, told.update)
+    assert isinstance(opened, AsteriskCarrier)
+    async with opened as carrier:
+        carrier._ear._counts["given_up"] += 2  # as its thread does
+    assert told["given_up"] == 2
 
 
 def test_a_message_lies_there_as_long_as_a_call_plays_it(tmp_path: Path) -> None:

@@ -48,20 +48,29 @@ class Said:
 
 
 class FarEnd(asyncio.DatagramProtocol):
-    """A trunk's other end, or whoever pretends to be one."""
+    """A trunk's other end, or whoever pretends to be one.
+
+    A request that is sent again, because a busy machine was slow to answer it, counts once.
+    """
 
     def __init__(self) -> None:
         self.heard: list[Said] = []
+        self.sent_again: list[Said] = []
         self.transport: asyncio.DatagramTransport
         self._came = asyncio.Event()
-        self._place = 0
+        self._untaken: list[Said] = []
         self._asked = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, source: tuple[str | Any, int]) -> None:
-        self.heard.append(Said.read(data, (source[0], source[1])))
+        said = Said.read(data, (source[0], source[1]))
+        if said in self.heard and not said.start.startswith(("SIP/", "ACK ")):
+            self.sent_again.append(said)
+            return
+        self.heard.append(said)
+        self._untaken.append(said)
         self._came.set()
 
     @property
@@ -80,10 +89,10 @@ class FarEnd(asyncio.DatagramProtocol):
         """Wait for the next message that begins so; what comes before it is passed over."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                while self._place < len(self.heard):
-                    self._place += 1
-                    if self.heard[self._place - 1].start.startswith(start):
-                        return self.heard[self._place - 1]
+                while self._untaken:
+                    said = self._untaken.pop(0)
+                    if said.start.startswith(start):
+                        return said
                 self._came.clear()
                 await self._came.wait()
 
@@ -147,7 +156,10 @@ class FarEnd(asyncio.DatagramProtocol):
         return text
 
     async def alive(self, to: tuple[str, int]) -> None:
-        """Ask whether the loop goes on: what was said before has been answered by then, if it ever will be."""
+        """Ask whether the loop goes on: what was said before has been answered by then, if it ever will be.
+
+        What comes meanwhile is there to be taken.
+        """
         self._asked += 1
         name = f"alive-{self._asked}"
         lines = [
@@ -159,8 +171,11 @@ class FarEnd(asyncio.DatagramProtocol):
             "CSeq: 1 OPTIONS",
         ]
         self.say(_whole(lines, ""), to)
-        while (await self.take("SIP/2.0 200")).one("call-id") != name:
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while not (answers := [one for one in self._untaken if one.one("call-id") == name]):
+                self._came.clear()
+                await self._came.wait()
+        self._untaken.remove(answers[0])
 
 
 def _whole(lines: list[str], body: str) -> str:

@@ -7,6 +7,7 @@ import os
 import queue
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ from portevoix.audio.answering.terms import Terms
 from portevoix.audio.g711 import alaw_encode
 from portevoix.carrier.sip.ear import FRAME_MS, STUCK_S, Ear, Listening
 from portevoix.carrier.sip.ear_wire import Batch, Begin, Begun, Deaf, Told, read_from_ear, read_to_ear
-from portevoix.carrier.sip.hearing import LOOK_S, MOST_LAG_S, MOST_LOST_FRAMES, Hearing
+from portevoix.carrier.sip.hearing import HUNG, HUNG_TICKS, LOOK_S, MOST_LAG_S, MOST_LOST_FRAMES, Hearing
 from portevoix.carrier.sip.jitter import SILENCE
 from portevoix.carrier.sip.rtp import FRAME_BYTES, FRAME_S
 from portevoix.carrier.sip.terms import ANALYSER
@@ -194,6 +195,38 @@ def test_a_process_that_hangs_is_killed_and_nobody_waits_for_it() -> None:
         after = Call(made.ear)
         made.process_id(besides=hung)
         made.says_until(after, beep(), lambda: bool(after.heard))
+
+
+HANGING = """
+import threading
+from portevoix.carrier.sip import hearing
+
+class Hangs:
+    def hear(self, alaw):
+        threading.Event().wait()
+
+hearing.TICK_S = 0.05
+hearing._load = lambda name: lambda terms: Hangs()
+hearing.main()
+"""
+
+
+def test_a_process_whose_analyser_does_not_return_ends_itself_and_one_that_has_nothing_to_do_does_not() -> None:
+    ours, theirs = socket.socketpair()
+    with (
+        ours,
+        subprocess.Popen(
+            [sys.executable, "-c", HANGING, str(theirs.fileno())], pass_fds=[theirs.fileno()], stderr=subprocess.PIPE
+        ) as process,
+    ):
+        theirs.close()
+        ours.sendall(pack(Begin("", Terms())))
+        assert [read_from_ear(body) for body in Frames().feed(ours.recv(99))] == [Begun()]
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.05 * HUNG_TICKS * 3)
+        ours.sendall(pack(Batch(0.0, ((1, 1, SILENCE),), ())))
+        _, said = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, said) == (HUNG, b"the analyser hangs\n")
 
 
 def test_a_process_that_cannot_keep_up_gives_up_the_calls_that_have_listened_longest() -> None:

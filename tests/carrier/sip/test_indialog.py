@@ -147,9 +147,11 @@ async def test_what_was_given_up_is_not_sent_again_and_cancelled_once_a_provisio
         invite = await far.take("INVITE")
         report = await call
         known = len(far.heard)
+        before = len(far.sent_again)
         for _ in range(2):  # as long as it takes to send an INVITE three times
             await sip.call(dial(trunk(silent.port), MESSAGE), Told())
         assert far.starts(known) == []
+        assert len(far.sent_again) == before
         assert "CANCEL" not in far.starts()
         far.answer(invite, 100)
         cancel = await far.take("CANCEL")

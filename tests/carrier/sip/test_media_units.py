@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import socket
 import struct
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -15,7 +17,27 @@ from portevoix.carrier.sip.companding import ALAW_OF_ULAW, ULAW_OF_ALAW
 from portevoix.carrier.sip.digits import MOST, Digits, read_info
 from portevoix.carrier.sip.jitter import FIRST_FRAMES, MOST_BYTES, SILENCE, JitterBuffer
 from portevoix.carrier.sip.rtp import FRAME_BYTES
-from portevoix.carrier.sip.stream import media_hosts
+from portevoix.carrier.sip.sdp import Codec, Direction, Media
+from portevoix.carrier.sip.stream import Ports, Stream, media_hosts
+from tests.carrier.sip.trunk import HERE
+
+
+def test_a_frame_is_of_the_codec_that_its_header_tells_while_that_changes() -> None:
+    stream = Stream(Ports(HERE, 41_400, 41_599).take())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.bind((HERE, 0))
+        wanted = Media(HERE, far.getsockname()[1], Codec.PCMA, None, Direction.BOTH)
+        stream.play(Codec.PCMA, b"a" * FRAME_BYTES * 3, lambda: None)
+        stream.aim(wanted, [HERE])
+        stream.tick()
+        stream.respeak(Codec.PCMU, b"u" * FRAME_BYTES * 3)
+        stream.tick()  # the other thread, between the two steps of the one that changes it
+        stream.aim(replace(wanted, codec=Codec.PCMU), [HERE])
+        stream.tick()
+        packets = [rtp.parse(far.recv(2_048)) for _ in range(3)]
+    stream.close()
+    said = [(one.payload_type, one.payload[:1]) for one in packets if one is not None]
+    assert said == [(Codec.PCMA, b"a"), (Codec.PCMA, b"a"), (Codec.PCMU, b"u")]
 
 
 def test_companding_is_that_of_g711_by_arithmetic() -> None:

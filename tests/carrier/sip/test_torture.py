@@ -27,7 +27,8 @@ async def answer_to(far: FarEnd, data: bytes, to: tuple[str, int]) -> str:
     before = len(far.heard)
     far.say(data, to)
     await far.alive(to)
-    codes = {one.start.split()[1] for one in far.heard[before:-1] if "alive" not in one.one("call-id")}
+    fresh = [one for one in far.heard[before:] if one not in far.heard[:before]]  # not what one before is told again
+    codes = {one.start.split()[1] for one in fresh if "alive" not in one.one("call-id")}
     return ",".join(sorted(codes))
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from portevoix.carrier.sip.carrier import SipCarrier
 from portevoix.carrier.sip.rtp import Packet, parse
+from portevoix.carrier.sip.stream import MOST_PACKET_BYTES
 from portevoix.carrier.sip.terms import SipTerms
 from portevoix.domain.audio import TelephoneAudio
 from portevoix.domain.campaign import Kind
@@ -45,7 +46,8 @@ class SystemClock:
 class Tape(asyncio.DatagramProtocol):
     """Takes a far end's media, and can speak back to whoever it was."""
 
-    def __init__(self) -> None:
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
         self.packets: list[Packet] = []
         self.source: tuple[str, int] | None = None
         self.came = asyncio.Condition()
@@ -80,8 +82,18 @@ class Tape(asyncio.DatagramProtocol):
         port: int = self.transport.get_extra_info("sockname")[1]
         return port
 
+    def drain(self) -> None:
+        """Take what has come by now: a loop that is behind reads one packet a turn."""
+        while True:
+            try:
+                data, source = self._socket.recvfrom(MOST_PACKET_BYTES)
+            except OSError:  # nothing is there, or the tape is closed
+                return
+            self.datagram_received(data, source[:2])
+
     def heard(self, payload_type: int = 8) -> bytes:
         """Put what came together, in the order of the sequence numbers."""
+        self.drain()
         packets = [one for one in self.packets if one.payload_type == payload_type]
         first = packets[0].sequence if packets else 0
         return b"".join(one.payload for one in sorted(packets, key=lambda one: (one.sequence - first) & 0xFFFF))
@@ -90,12 +102,16 @@ class Tape(asyncio.DatagramProtocol):
 @asynccontextmanager
 async def tape(sock: socket.socket | None = None) -> AsyncIterator[Tape]:
     """Open a tape on a free port, or on a socket."""
-    where: dict[str, Any] = {"local_addr": (HERE, 0)} if sock is None else {"sock": sock}
-    _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(Tape, **where)
+    if sock is None:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((HERE, 0))
+    made = Tape(sock)
+    await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, sock=sock)
     try:
-        yield protocol
+        yield made
     finally:
-        protocol.transport.close()
+        made.drain()
+        made.transport.close()
 
 
 def free_udp_port() -> int:
@@ -173,12 +189,13 @@ async def _start(
                 stderr=asyncio.subprocess.DEVNULL,
             )
             while process.returncode is None:
-                if _is_taken(port):
+                if is_taken(port):
                     return process, port
                 await asyncio.sleep(0.02)  # no event tells of it
 
 
-def _is_taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Tell whether somebody has a UDP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((HERE, port))

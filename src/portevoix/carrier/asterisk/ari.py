@@ -86,7 +86,7 @@ class Ari:
         self.failure = ""
         self._server = server
         self._credentials = credentials
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._on_change = on_change
         self._up = asyncio.Event()
         self._listeners: dict[str, Listener] = {}
@@ -113,7 +113,7 @@ class Ari:
     async def ready(self) -> None:
         """Wait until events come, as long as a request may take. Raises AriDown."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 await self._up.wait()
         except TimeoutError as error:
             raise AriDown(self.failure or "no connection yet") from error
@@ -154,7 +154,7 @@ class Ari:
         return connect(
             f"ws://{self._server}/ari/events?app={self.app}",
             additional_headers={"Authorization": f"Basic {base64.b64encode(known).decode()}"},
-            open_timeout=self._timeout_s,
+            open_timeout=self.timeout_s,
             proxy=None,
         )
 

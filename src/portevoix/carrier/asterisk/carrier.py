@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +26,10 @@ from portevoix.ports import Clock
 
 #: Told of a trunk's number, and whether calls can go over it.
 OnHealth = Callable[[int, bool], None]
+#: Told of what was counted since the last time, by name.
+OnCounted = Callable[[Mapping[str, int]], None]
+
+COUNTED_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class AsteriskCarrier:
         clock: tells the time.
         name: of the route.
         on_health: told whether each watched trunk can be called over, again and again.
+        on_counted: told of what the ear has counted.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class AsteriskCarrier:
         clock: Clock,
         name: str = "asterisk",
         on_health: OnHealth = lambda trunk, is_reachable: None,
+        on_counted: OnCounted = lambda counts: None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         """What the ear counted since the start: ``faults``, ``ear_restarts``, ``given_up``, ``unheard``."""
@@ -61,6 +67,9 @@ class AsteriskCarrier:
         self._terms = terms
         self._clock = clock
         self._on_health = on_health
+        self._on_counted = on_counted
+        self._told: Counter[str] = Counter()
+        self._counting: asyncio.Task[None]
         self._sounds = Sounds(terms.sounds, terms.there)
         self._links: dict[tuple[Server, Credentials], _Link] = {}
         self._calls: set[asyncio.Task[object]] = set()
@@ -76,6 +85,7 @@ class AsteriskCarrier:
 
         self._ear = Ear(self._terms.analyser, self._terms.amd, soon, self.counts)
         self._ear.start()
+        self._counting = asyncio.create_task(self._count())
         return self
 
     async def __aexit__(
@@ -89,6 +99,20 @@ class AsteriskCarrier:
         for known in links:
             await self._links.pop(known).ari.close()
         await asyncio.to_thread(self._ear.stop)
+        self._counting.cancel()
+        await asyncio.wait({self._counting})
+        self._tell_counts()
+
+    async def _count(self) -> None:
+        while True:
+            self._tell_counts()
+            await asyncio.sleep(COUNTED_EVERY_S)
+
+    def _tell_counts(self) -> None:
+        news = Counter(self.counts) - self._told
+        self._told += news
+        if news:
+            self._on_counted(news)
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from portevoix.carrier.asterisk.ari import Ari, channel_path
+from portevoix.carrier.asterisk.ari import Ari, AriUnclear, channel_path
 from portevoix.carrier.asterisk.events import Event
 from portevoix.carrier.sip.jitter import JitterBuffer
 from portevoix.carrier.sip.rtp import FRAME_S, parse
@@ -99,8 +99,12 @@ class Tap:
         await self._ari.ask("POST", "channels/externalMedia", media, self._limits)
         self._asked.append(f"bridges/{self._bridge}")
         await self._ari.ask("POST", f"bridges/{self._bridge}", {"type": "mixing"})
-        for begun in self._awaited.values():  # what has not begun cannot be bridged
-            await begun.wait()
+        try:  # what has not begun cannot be bridged
+            async with asyncio.timeout(self._ari.timeout_s):
+                for begun in self._awaited.values():
+                    await begun.wait()
+        except TimeoutError as error:
+            raise AriUnclear("the tap's channels have not begun") from error
         channels = {"channel": ",".join(self._awaited)}
         await self._ari.ask("POST", f"bridges/{self._bridge}/addChannel", channels)
 

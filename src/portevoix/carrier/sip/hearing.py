@@ -36,6 +36,12 @@ GIVEN_UP_SHARE = 10
 """Of how many calls one is given up when it does not."""
 MOST_LOST_FRAMES = int(5 / FRAME_S)
 """Of so much that is missing nothing can be made."""
+TICK_S = 1.0
+HUNG_TICKS = 5
+"""An analyser that is at one batch for so many ticks has hung. A tick is one in which this process runs, so that one
+that was stopped, or starved, is not taken for hung."""
+HUNG = 3
+"""The exit code then."""
 NICER = 10
 """By how much less urgent it is than who makes the calls."""
 READ_BYTES = 262_144
@@ -132,11 +138,30 @@ class Line:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._said: queue.SimpleQueue[ToEar] = queue.SimpleQueue()
+        self._taken = 0
+        self._waits = False
         threading.Thread(target=self._read, daemon=True, name="line").start()
 
     def read(self) -> ToEar:
         """Wait for what is said."""
-        return self._said.get()
+        self._waits = True
+        said = self._said.get()
+        self._taken += 1
+        self._waits = False
+        return said
+
+    def watch(self) -> None:
+        """From now on, end the process when what was read is not done with: its calls are told, and others heard."""
+        threading.Thread(target=self._watch, daemon=True, name="watch").start()
+
+    def _watch(self) -> None:
+        seen, ticks = 0, 0
+        while ticks < HUNG_TICKS:
+            time.sleep(TICK_S)
+            ticks = 0 if self._waits or self._taken != seen else ticks + 1
+            seen = self._taken
+        sys.stderr.write("the analyser hangs\n")
+        os._exit(HUNG)
 
     def tell(self, messages: Sequence[FromEar]) -> None:
         """Say something; once the other end is gone there is nobody to hear it."""
@@ -173,6 +198,7 @@ def main() -> None:
     make = _load(begin.analyser)
     hearing = Hearing(lambda: make(begin.terms), time.monotonic())
     line.tell([Begun()])
+    line.watch()
     while True:
         batch = line.read()
         assert isinstance(batch, Batch)

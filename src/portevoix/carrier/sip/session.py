@@ -284,7 +284,7 @@ class Session:
         if self.media is not None and media.hears != self.media.hears:
             self.note("resumed" if media.hears else "hold")
         if self.media is not None and media.codec is not self.media.codec and self.stream.is_playing:
-            self.stream.respeak(self._means.sounds.spoken(self._begin.sha256, media.codec))
+            self.stream.respeak(media.codec, self._means.sounds.spoken(self._begin.sha256, media.codec))
         self.media = media
         self.stream.aim(media, self._begin.peer.addresses)
 
@@ -302,8 +302,9 @@ class Session:
         assert self.stream is not None
         assert self.media is not None
         self._cancel("hang_up")
-        sound = self._means.sounds.spoken(self._begin.sha256, self.media.codec)
-        self.stream.play(sound, lambda: self._means.stack.soon(self._played))
+        codec = self.media.codec
+        sound = self._means.sounds.spoken(self._begin.sha256, codec)
+        self.stream.play(codec, sound, lambda: self._means.stack.soon(self._played))
         if not self._plan.listens:
             self._stop_listening()
 

@@ -78,16 +78,51 @@ class Playing:
     """A message on its way out.
 
     Args:
-        data: in the codec of the call, whole frames.
+        codec: of the call.
+        data: what it says for the message, whole frames.
         on_done: called once, in the wheel's thread, when the last frame has left.
+
+    ``said`` has the message in each codec that the call has come to: a frame is of the codec that its header tells.
     """
 
-    __slots__ = ("data", "offset", "on_done")
+    __slots__ = ("length", "offset", "on_done", "said")
 
-    def __init__(self, data: bytes, on_done: Callable[[], None]) -> None:
-        self.data = memoryview(data)
+    def __init__(self, codec: Codec, data: bytes, on_done: Callable[[], None]) -> None:
+        self.said = {codec: memoryview(data)}
+        self.length = len(data)
         self.offset = 0
         self.on_done = on_done
+
+
+class Aim:
+    """Where a stream goes as of one description, and who may speak to it. The wheel's thread alone changes it.
+
+    Args:
+        trunk: addresses of the trunk itself.
+    """
+
+    __slots__ = ("_hosts", "_source", "destination", "media")
+
+    def __init__(self, media: Media, trunk: Sequence[str]) -> None:
+        self.media = media
+        self.destination = None if media.address is None else (media.address, media.port)
+        self._hosts = media_hosts(media.address, trunk)
+        self._source: tuple[str, int] | None = None
+
+    def may_speak(self, host: str) -> bool:
+        """Tell whether a host is one of the far end's."""
+        return self._hosts is None or host in self._hosts
+
+    def is_from_peer(self, source: tuple[str, int]) -> bool:
+        """Follow the far end to where it sends from, once after each description (symmetric RTP, RFC 4961).
+
+        Its port in the description is wrong behind a NAT; whoever comes later, or from elsewhere, changes nothing.
+        """
+        if self._source is None and self.may_speak(source[0]):
+            self._source = source
+            if self.destination is not None:
+                self.destination = source
+        return source == self._source
 
 
 class Stream:
@@ -108,10 +143,7 @@ class Stream:
         self.jitter = JitterBuffer()
         self.listener: Callable[[bytes], None] | None = None
         self.keeper: Callable[[bytes], bool] | None = None
-        self._media: Media | None = None
-        self._destination: tuple[str, int] | None = None
-        self._source: tuple[str, int] | None = None
-        self._hosts: frozenset[str] | None = frozenset()
+        self._aim: Aim | None = None
         self._playing: Playing | None = None
         self._frame = bytearray(rtp.HEADER.size + rtp.FRAME_BYTES)
         self._ssrc = random.getrandbits(32)
@@ -127,20 +159,17 @@ class Stream:
         Args:
             trunk: addresses of the trunk itself.
         """
-        self._source = None
-        self._hosts = media_hosts(media.address, trunk)
-        self._destination = None if media.address is None else (media.address, media.port)
-        self._media = media
+        self._aim = Aim(media, trunk)
 
-    def play(self, data: bytes, on_done: Callable[[], None]) -> None:
+    def play(self, codec: Codec, data: bytes, on_done: Callable[[], None]) -> None:
         """Play a message from its first frame on, in place of whatever plays."""
-        self._playing = Playing(data, on_done)
+        self._playing = Playing(codec, data, on_done)
 
-    def respeak(self, data: bytes) -> None:
-        """Go on where the message is, as another codec says it."""
+    def respeak(self, codec: Codec, data: bytes) -> None:
+        """Go on where the message is, as another codec says it, once the stream is aimed at who wants that."""
         playing = self._playing
         if playing is not None:
-            playing.data = memoryview(data)
+            playing.said[codec] = memoryview(data)
 
     @property
     def is_playing(self) -> bool:
@@ -151,9 +180,10 @@ class Stream:
         """Send the frame of these 20 ms."""
         self._timestamp = (self._timestamp + rtp.FRAME_BYTES) & 0xFFFF_FFFF
         self._ticks += 1
-        media, destination = self._media, self._destination
-        if media is not None and destination is not None and media.hears:
-            self._send(media, destination)
+        aim = self._aim
+        destination = None if aim is None else aim.destination
+        if aim is not None and destination is not None and aim.media.hears:
+            self._send(aim.media, destination)
         else:
             self._marker = rtp.MARKER
         listener, keeper = self.listener, self.keeper  # the signalling thread may take them away meanwhile
@@ -170,7 +200,7 @@ class Stream:
         playing, frame = self._playing, self._frame
         if playing is not None:
             end = playing.offset + rtp.FRAME_BYTES
-            frame[rtp.HEADER.size :] = playing.data[playing.offset : end]
+            frame[rtp.HEADER.size :] = playing.said[media.codec][playing.offset : end]
             playing.offset = end
         else:
             frame[rtp.HEADER.size :] = NOISES[media.codec][self._noise : self._noise + rtp.FRAME_BYTES]
@@ -185,7 +215,7 @@ class Stream:
         except OSError:  # full buffers, a host that is not there: the next frame may go through
             self.unsent += 1
         self.sent += 1
-        if playing is not None and playing.offset >= len(playing.data):
+        if playing is not None and playing.offset >= playing.length:
             if self._playing is playing:
                 self._playing = None
             playing.on_done()
@@ -202,32 +232,18 @@ class Stream:
                 self._hear(packet, (source[0], source[1]))
 
     def _hear(self, packet: rtp.Packet, source: tuple[str, int]) -> None:
-        media = self._media
-        if media is None:  # before the answer: early media is nobody's business
+        aim = self._aim
+        if aim is None:  # before the answer: early media is nobody's business
             return
-        is_ours = packet.payload_type in (Codec.PCMA, Codec.PCMU, rtp.COMFORT_NOISE, media.events)
-        if not is_ours or not self._is_from_peer(source):
+        is_ours = packet.payload_type in (Codec.PCMA, Codec.PCMU, rtp.COMFORT_NOISE, aim.media.events)
+        if not is_ours or not aim.is_from_peer(source):
             return
         self.reception.hear(packet.ssrc, packet.sequence, packet.timestamp, time.monotonic() * 8_000)
-        if packet.payload_type == media.events:
+        if packet.payload_type == aim.media.events:
             self.digits.hear(packet.payload, packet.timestamp)
         elif (self.listener or self.keeper) is not None and packet.payload_type != rtp.COMFORT_NOISE:
             is_ulaw = packet.payload_type == Codec.PCMU
             self.jitter.push(packet.timestamp, packet.payload.translate(ALAW_OF_ULAW) if is_ulaw else packet.payload)
-
-    def _is_from_peer(self, source: tuple[str, int]) -> bool:
-        """Follow the far end to where it sends from, once after each description (symmetric RTP, RFC 4961).
-
-        Its port in the description is wrong behind a NAT; whoever comes later, or from elsewhere, changes nothing.
-        """
-        if self._source is None and self._may_speak(source[0]):
-            self._source = source
-            if self._destination is not None:
-                self._destination = source
-        return source == self._source
-
-    def _may_speak(self, host: str) -> bool:
-        return self._hosts is None or host in self._hosts
 
     def drain_reports(self) -> None:
         """Read what the far end says of our stream."""
@@ -236,14 +252,15 @@ class Stream:
                 data, source = self.reports.recvfrom(MOST_PACKET_BYTES)
             except OSError:
                 return
-            if self._may_speak(source[0]):
+            if self._aim is not None and self._aim.may_speak(source[0]):
                 self.far_end = rtcp.read(data, self._ssrc) or self.far_end
 
     def report(self, *, ends: bool = False) -> None:
         """Send a report."""
-        if self._destination is None:
+        destination = None if self._aim is None else self._aim.destination
+        if destination is None:
             return
-        host, port = self._destination
+        host, port = destination
         octets = self.sent * rtp.FRAME_BYTES
         sent = rtcp.Sent(self._ssrc, self._timestamp, self.sent, octets)
         name = f"{self._ssrc:08x}@portevoix"

@@ -43,8 +43,8 @@ from portevoix.domain.call import Outcome
 
 START_LIMIT_S = 30.0
 """How long a process may take to begin."""
-ROOM_LIMIT_S = 5.0
-"""How long a call waits for a process, when none is there."""
+ROOM_LIMIT_S = START_LIMIT_S
+"""How long a call waits for a process, when none is there: that one is slow to begin is no fault of the trunk's."""
 CLOSE_LIMIT_S = 5.0
 AGAIN_S = 1.0
 """How long to wait before a process that did not even begin is started again."""

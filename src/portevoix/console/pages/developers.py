@@ -11,6 +11,7 @@ from portevoix.console.texts import N_
 from portevoix.domain.account import ALL_SCOPES, ApiKey, KeyTerms, Scope, parse_name, parse_networks, parse_scopes
 from portevoix.domain.errors import DomainError, InvalidValue, NotFound
 from portevoix.domain.exchange import KEPT, ExchangeNotFound
+from portevoix.domain.notice import parse_place
 from portevoix.domain.schedule import PARIS
 from portevoix.domain.webhook import SecretReplaced
 from portevoix.ports import House
@@ -145,17 +146,12 @@ async def _rotate_secret(visit: Visit) -> Answer:
 
 
 async def _requests(visit: Visit) -> Answer:
-    status = visit.query.get("status", "")
-    before = visit.query.get("before", "")
-    found = await visit.house.exchanges.newest(
-        visit.access.account_id,
-        int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
-        MOST_REQUESTS + 1,
-        STATUSES.get(status),
-    )
+    status, before = visit.query.get("status", ""), parse_place(visit.query.get("before", ""))
+    found = await visit.house.exchanges.newest(visit.access.account_id, before, MOST_REQUESTS + 1, STATUSES.get(status))
     shown = {
         "exchanges": found[:MOST_REQUESTS],
-        "next": found[MOST_REQUESTS - 1].id if len(found) > MOST_REQUESTS else None,
+        "is_first": before is None,
+        "older": found[MOST_REQUESTS - 1].id if len(found) > MOST_REQUESTS else None,
         "status": status if status in STATUSES else "",
         "statuses": list(STATUSES),
         "days": KEPT.days,

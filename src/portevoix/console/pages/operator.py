@@ -10,6 +10,7 @@ from portevoix.domain.account import parse_name
 from portevoix.domain.errors import AlreadyExists, DomainError, InvalidValue, NotFound
 from portevoix.domain.ids import parse_public_id
 from portevoix.domain.money import parse_euros
+from portevoix.domain.notice import parse_place
 from portevoix.service import accounts
 from portevoix.web.answer import Answer
 
@@ -40,19 +41,15 @@ def euros_of(text: str) -> int:
         raise InvalidValue(N_("Write a sum in euros with at most six decimals, such as 19 or 0.05.")) from None
 
 
-def before_of(visit: Visit) -> int | None:
-    """Read from before which number a list goes on; ``None`` for its beginning."""
-    text = visit.query.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 async def _list(visit: Visit) -> Answer:
     wanted = visit.query.get("q", "").strip()[:100]
-    found = await visit.house.accounts.search(wanted, before_of(visit), MOST_ACCOUNTS + 1)
+    before = parse_place(visit.query.get("before", ""))
+    found = await visit.house.accounts.search(wanted, before, MOST_ACCOUNTS + 1)
     shown = {
         "accounts": found[:MOST_ACCOUNTS],
         "wanted": wanted,
-        "next": found[MOST_ACCOUNTS - 1].id if len(found) > MOST_ACCOUNTS else None,
+        "is_first": before is None,
+        "older": found[MOST_ACCOUNTS - 1].id if len(found) > MOST_ACCOUNTS else None,
     }
     return visit.show("operator_accounts.html", shown)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portevoix.console.page import Needs, Page, Visit
-from portevoix.console.pages.operator import before_of
 from portevoix.domain.ledger import Violation
+from portevoix.domain.notice import parse_place
 from portevoix.service import credit
 from portevoix.web.answer import Answer
 
@@ -46,11 +46,13 @@ async def _page(visit: Visit, violations: Sequence[Violation] | None = None) -> 
 
 async def _deeds(visit: Visit) -> Answer:
     account = visit.query.get("account", "").strip().partition("/")[0][:40]
-    found = await visit.house.deeds.newest(before_of(visit), MOST_DEEDS + 1, account or None)
+    before = parse_place(visit.query.get("before", ""))
+    found = await visit.house.deeds.newest(before, MOST_DEEDS + 1, account or None)
     shown = {
         "deeds": found[:MOST_DEEDS],
         "of": account,
-        "next": found[MOST_DEEDS - 1].id if len(found) > MOST_DEEDS else None,
+        "is_first": before is None,
+        "older": found[MOST_DEEDS - 1].id if len(found) > MOST_DEEDS else None,
     }
     return visit.show("operator_deeds.html", shown)
 

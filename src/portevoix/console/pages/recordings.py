@@ -64,14 +64,14 @@ async def _show(visit: Visit) -> Answer:
 async def _one(visit: Visit) -> dict[str, object]:
     recording = await _find(visit)
     audio = await library.recording_audio(visit.house, visit.access, recording.token)
-    uses = await library.uses_of(
-        visit.house, visit.access, recording.token, parse_place(visit.query.get("before", "")), A_PAGE + 1
-    )
+    before = parse_place(visit.query.get("before", ""))
+    uses = await library.uses_of(visit.house, visit.access, recording.token, before, A_PAGE + 1)
     drawn = waveform(visit.texts.say("How loud it is, from its beginning to its end"), audio.envelope(COLUMNS))
     return {
         "recording": recording,
         "wave": Markup(drawn.as_str()),  # noqa: S704 - the library escapes texts
         "uses": uses[:A_PAGE],
+        "is_first": before is None,
         "older": uses[A_PAGE - 1].place if len(uses) > A_PAGE else None,
         "name": str(recording.name),
         "faults": {},

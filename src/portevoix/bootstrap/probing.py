@@ -1,0 +1,31 @@
+"""A small HTTP server beside a process's other work: its health and its figures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+from starlette.types import ASGIApp
+
+
+@asynccontextmanager
+async def answering(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+    """Answer requests in this process beside a block."""
+    server = Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        websockets=False,
+        log_level=LogLevels.error,
+    )
+    serving = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]
+        await asyncio.gather(serving, return_exceptions=True)
