@@ -9,6 +9,7 @@ from bench import (
     audio,
     calls,
     dialling,
+    growing,
     growth,
     growth_nodes,
     http_me,
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "growth-accounts": growth.measure_accounts,
     "growth-nodes": growth_nodes.measure,
     "soak": soak.measure,
+    "growing": growing.measure,
 }
 
 #: Those that take up to an hour, and are measured where they are named.

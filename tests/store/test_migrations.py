@@ -102,3 +102,20 @@ def test_a_migration_that_never_gets_its_table_says_so_and_leaves_nothing(
             migrate(url)
         assert reader.execute("SELECT to_regclass('hint')").fetchone() == (None,)
     assert migrate(url) == ["0099_hint"]
+
+
+@pytest.mark.parametrize(("version", "is_old"), [("0.2.9", True), ("", True), ("0.3.0", False), ("0.10.0", False)])
+def test_what_is_taken_away_waits_until_no_node_uses_it(
+    url: str, later: list[tuple[str, str]], version: str, is_old: bool
+) -> None:
+    later.append(("0099_hint", "-- contract: since 0.3.0\nALTER TABLE call DROP COLUMN trunk_id CASCADE;"))
+    node = (
+        "INSERT INTO node (name, started_at, lease_until, version) VALUES ('a', now(), now() + interval '1 hour', %s)"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(node.encode(), [version])
+        if is_old:
+            with pytest.raises(MigrationBlocked, match=r"0\.3\.0.*upgrade a"):
+                migrate(url)
+            connection.execute("UPDATE node SET lease_until = now()")
+        assert migrate(url) == ["0099_hint"]
