@@ -53,11 +53,12 @@ class Browser:
 
     Args:
         server: it has started.
+        cookie: of somebody who has signed in.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, cookie: str = "") -> None:
         self._line = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
-        self._cookie = ""
+        self.cookie = cookie
 
     def __enter__(self) -> Self:
         return self
@@ -75,11 +76,11 @@ class Browser:
         self._line.request("POST", re.sub(r"^https?://[^/]+", "", link), urlencode({"password": PASSWORD}), headers)
         answer = self._line.getresponse()
         answer.read()
-        self._cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
+        self.cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
 
     def open(self, path: str) -> bytes:
         """Open a page; returns what is answered."""
-        return self._ask("GET", path, None, {"cookie": self._cookie, "accept-language": "fr"})
+        return self._ask("GET", path, None, {"cookie": self.cookie, "accept-language": "fr"})
 
     def ask(self, key: str, method: str, path: str, body: object = None) -> bytes:
         """Ask the API with a key; returns what is answered."""

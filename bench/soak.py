@@ -42,6 +42,8 @@ LOOKS = 100
 WARM_UP = 0.2
 MOST = 1.05
 
+POSTGRES = "embedded PostgreSQL"
+
 REST_S = 0.02
 PATIENCE_S = 4 * 3_600
 ENDED = b"SELECT coalesce(sum(total - open), 0) FROM campaign"
@@ -96,10 +98,13 @@ def measure(run: Run) -> list[Figure]:
         settings = {**AT_ONCE, "PORTEVOIX_WEBHOOKS_ALLOW": "127.0.0.0/8"}
         server = stack.enter_context(node.portevoix(settings))
         connection = stack.enter_context(psycopg.connect(embedded.url(node.data), autocommit=True))
-        day, looks = _Day(run.soak_calls), []
+        asker = stack.enter_context(Browser(server))
+        asker.sign_in(node)
+        account = json.loads(node.told("account", "list", "--json"))[0]["account"]
+        day = _Day(run.soak_calls)
         with ThreadPoolExecutor(ASKERS + 1) as pool:
             works = [pool.submit(_send, day, node, server, hook)]
-            works += [pool.submit(_ask, day, node, server) for _ in range(ASKERS)]
+            works += [pool.submit(_ask, day, node.key, account, server, asker.cookie) for _ in range(ASKERS)]
             for work in works:
                 work.add_done_callback(partial(_note_fault, day))
             looks = _watch(run, day, connection, partial(_look, server, node.data))
@@ -142,13 +147,11 @@ def _send(day: _Day, node: Node, server: Server, hook: str) -> None:
             day.sent += len(recipients)
 
 
-def _ask(day: _Day, node: Node, server: Server) -> None:
+def _ask(day: _Day, key: str, account: str, server: Server, cookie: str) -> None:
     """Ask again and again, as customers and people do."""
-    with Browser(server) as browser:
-        account = json.loads(node.told("account", "list", "--json"))[0]["account"]
-        browser.sign_in(node)
-        api = partial(browser.ask, node.key, "GET")
-        usual = [partial(api, f"/v1/me/{node.key}")] * 7
+    with Browser(server, cookie) as browser:
+        api = partial(browser.ask, key, "GET")
+        usual = [partial(api, f"/v1/me/{key}")] * 7
         others = [partial(api, path) for path in ("/v2/messages", "/v2/ledger?limit=20", "/v2/credit")]
         pages = [partial(browser.open, f"/console/{account}/sandbox{path}") for path in ("", "/campaigns")]
         for ask in itertools.cycle([*(usual + others) * 10, *pages]):
@@ -169,28 +172,29 @@ def _note_fault(day: _Day, done: Future[None]) -> None:
 
 def _look(server: Server, data: Path) -> Look:
     assert server.process is not None, "it was started"
+    supervisor = server.process.pid
     names: dict[str, list[int]] = {}
-    for place, pid in enumerate(family(server.process.pid)):
-        names.setdefault("supervisor" if place == 0 else _name(pid), []).append(pid)
+    for pid in family(supervisor):
+        names.setdefault(_name(pid, supervisor), []).append(pid)
     taken = {name: memory(pids).pss_mb for name, pids in names.items()}
-    return {**taken, "embedded PostgreSQL": memory(family(postmaster(data))).own_mb}
+    return {**taken, POSTGRES: memory(family(postmaster(data))).own_mb}
 
 
-def _name(pid: int) -> str:
-    """Tell what a process of a server is, by how it was started."""
+def _name(pid: int, supervisor: int) -> str:
+    """Tell what a process of a server is: a worker is its supervisor's copy, a worker started what else there is."""
+    if pid == supervisor:
+        return "supervisor"
     try:
-        command = (PROC / str(pid) / "cmdline").read_bytes()
+        is_copy = (PROC / str(pid) / "cmdline").read_bytes() == (PROC / str(supervisor) / "cmdline").read_bytes()
     except OSError:
-        return "others"
-    if b"resource_tracker" in command:
-        return "others"
-    return "worker" if b"spawn_main" in command else "sandbox"
+        return "sandbox"
+    return "worker" if is_copy else "sandbox"
 
 
 def _figures(looks: Sequence[Look]) -> list[Figure]:
     figures = []
     goal, part = Goal("ratio", "at most", MOST), len(looks) // 4  # of what is not warm-up: a fifth of the whole
-    for name in [name for name in looks[-1] if name != "others"]:
+    for name in looks[-1]:
         taken = [look[name] for look in looks if name in look]
         middle = statistics.median(taken)
         furthest = max(taken, key=lambda one: abs(one / middle - 1))
