@@ -98,7 +98,7 @@ async def test_sessions_that_the_pooler_leaves_without_limits_are_told(url: str,
     assert told["wanted"] == {
         "lock_timeout": "5000",
         "statement_timeout": "20000",
-        "idle_in_transaction_session_timeout": "60000",
+        "idle_in_transaction_session_timeout": "15000",
     }
     assert told["found"] == {
         "lock_timeout": "1000",

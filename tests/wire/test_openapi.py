@@ -122,6 +122,9 @@ async def test_every_documented_status_occurs_with_a_documented_body(
             connection.execute("ALTER TABLE api_key RENAME TO api_key_away")
             await ask(account.test_key)
             connection.execute("ALTER TABLE api_key_away RENAME TO api_key")
+            name = connection.info.dbname
+            with psycopg.connect(url, dbname="postgres", autocommit=True) as other:
+                other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -51,7 +51,7 @@ WANTED = {
     "TimeZone": "UTC",
     "lock_timeout": "5000",
     "statement_timeout": "20000",
-    "idle_in_transaction_session_timeout": "60000",
+    "idle_in_transaction_session_timeout": "15000",
 }
 
 log = structlog.get_logger(__name__)
