@@ -22,7 +22,7 @@ PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 
 #: As docs/how-to/external-postgresql.md has it.
 CONNECT_QUERY = (
-    "SET lock_timeout = ''5s''; SET statement_timeout = ''20s''; SET idle_in_transaction_session_timeout = ''60s''"
+    "SET lock_timeout = ''5s''; SET statement_timeout = ''20s''; SET idle_in_transaction_session_timeout = ''15s''"
 )
 
 
