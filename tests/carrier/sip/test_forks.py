@@ -70,10 +70,13 @@ async def test_the_answer_of_a_fork_is_told_once_and_its_bye_is_within_its_own_d
 async def test_every_2xx_that_comes_again_is_acknowledged_again_also_when_its_bytes_differ() -> None:
     async with carrier() as sip, far_end() as far, tape() as media:
         call, invite = await answered(sip, far, media, MESSAGE)
+        acks = []
         for place in range(5):
             far.answer(invite, 200, f"X-Hop: {place}", body=description(media.port))
             ack = await far.take("ACK")
             assert (ack.number, ack.one("to")) == (invite.number, f"{invite.one('to')};tag=far")
+            acks.append(ack)
+        assert len({ack.one("via") for ack in acks}) == 1, "the same ACK again (13.2.2.4)"
         report = await ended(call, far)
     assert report.outcome is Outcome.ANSWERED
     assert far.starts().count("BYE") == 1

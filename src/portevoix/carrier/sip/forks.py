@@ -1,5 +1,7 @@
 """Every 2xx that comes to one INVITE: each is acknowledged, however often it comes; the first one alone is the call.
 
+One that comes again gets the same ACK again, with its branch, by which the far end knows it as a repetition.
+
 A proxy that rings several phones may hand on the answers of two (RFC 3261, 13.2.2.4): who answers second is hung up on
 at once, and nothing of it is billed.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 
-from portevoix.carrier.sip.compat import Response, Stack
+from portevoix.carrier.sip.compat import Request, Response, Stack
 from portevoix.carrier.sip.dialog import MOST_FORKS, Dialog, Headers, hang_up
 from portevoix.carrier.sip.wire import Peer
 
@@ -42,6 +44,7 @@ class Forks:
         self._credentials = credentials
         self._early = early
         self._dialogs: dict[str | None, Dialog] = {}
+        self._acks: dict[str | None, Request] = {}
         self._is_over = False
 
     def close(self) -> None:
@@ -55,13 +58,13 @@ class Forks:
         if is_new and len(self._dialogs) >= MOST_FORKS:
             return
         if is_new:
-            self._dialogs[tag] = self._early.get(tag) or copy(self._dialog)
-            self._dialogs[tag].establish(response)
-            self._allow(self._dialogs[tag].hop)  # it need not be the trunk's own, and will answer and send BYE
-        dialog = self._dialogs[tag]
-        self._stack.transmit(dialog.request("ACK", self._credentials, number=self._number))
+            dialog = self._dialogs[tag] = self._early.get(tag) or copy(self._dialog)
+            dialog.establish(response)
+            self._allow(dialog.hop)  # it need not be the trunk's own, and will answer and send BYE
+            self._acks[tag] = dialog.request("ACK", self._credentials, number=self._number)
+        self._stack.transmit(self._acks[tag])
         if is_new and self._is_over:
-            hang_up(self._stack, dialog, self._peer)
+            hang_up(self._stack, self._dialogs[tag], self._peer)
         self._is_over = True
 
     def dialog_of(self, response: Response) -> Dialog:

@@ -253,8 +253,13 @@ class InDialog:
             else:
                 self._not_refreshed(code)
 
-        def acknowledge(_: Response) -> None:
-            self._stack.transmit(call.dialog.request("ACK", credentials, number=number))
+        acks: list[Request] = []
+
+        def acknowledge(response: Response) -> None:
+            if not acks:
+                self._retarget(response)  # (12.2.1.2)
+                acks.append(call.dialog.request("ACK", credentials, number=number))
+            self._stack.transmit(acks[0])
 
         if is_update:
             self._stack.send(request, told)
