@@ -54,6 +54,17 @@ async def test_a_call_is_settled_by_its_report(house: House, alice: Customer, no
     assert await credit.check_ledger(house) == []
 
 
+async def test_what_a_living_node_has_filed_is_its_own_to_settle(house: House, alice: Customer, node: Node) -> None:
+    await alice.send(numbers(2))
+    dials = await node.dial_all()
+    calls = sorted(await file(house, *((dial, report(dial)) for dial in dials)))
+    another = await house.calls.join("host/2", LEASE_S)
+    assert await dialling.recover(house, another) == []
+    assert await dialling.recover(house, node.number) == calls, "what it failed to settle"
+    await house.calls.leave(node.number)
+    assert await dialling.recover(house, another) == calls, "nobody else will"
+
+
 async def test_the_first_report_of_an_attempt_counts(house: House, alice: Customer, node: Node) -> None:
     placing = await alice.send(numbers(1))
     (dial,) = await node.dial_all()

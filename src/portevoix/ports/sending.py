@@ -160,8 +160,8 @@ class Calls(Protocol):
     async def finished(self, campaigns: Sequence[int]) -> Sequence[Finished]:
         """Read what is told of campaigns that are over."""
 
-    async def filed(self, most: int) -> Sequence[int]:
-        """Find calls whose report was filed, but not acted on."""
+    async def filed(self, most: int, node: int | None = None) -> Sequence[int]:
+        """Find calls whose report was filed, but not acted on; for a node, those that no other one lives to act on."""
 
     async def at_node(self, node: int) -> Sequence[tuple[int, CallState, int]]:
         """Read what a node has by the books, without a filed report: calls, their states and attempts."""

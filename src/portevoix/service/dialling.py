@@ -110,10 +110,13 @@ async def disown(house: House, node: int, orphans: Collection[int]) -> None:
     await house.calls.file([(call, attempt, report) for call, attempt in under_way if call in orphans])
 
 
-async def recover(house: House) -> Sequence[int]:
+async def recover(house: House, node: int | None = None) -> Sequence[int]:
     """Take care of what dead nodes left: claimed calls are due again, calls under way are filed as lost.
 
     And of what came back to campaigns that had been cancelled meanwhile.
+
+    Args:
+        node: who asks: what other living nodes have filed is theirs to settle. Without one, all of it is told.
 
     Returns:
         calls that wait to be settled.
@@ -123,7 +126,7 @@ async def recover(house: House) -> Sequence[int]:
         report = Report(Outcome.LOST, house.clock.now())
         await house.calls.file([(call, attempt, report) for call, attempt in lost])
     await cancel_stranded(house)
-    return await house.calls.filed(FORSAKEN_AT_ONCE)
+    return await house.calls.filed(FORSAKEN_AT_ONCE, node)
 
 
 async def _longest_s(house: House, claimed: Claimed) -> int:

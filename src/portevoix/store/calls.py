@@ -185,9 +185,10 @@ class PostgresCalls:
         rows = await self._rows("finished_campaigns", {"campaigns": list(campaigns)})
         return [_finished(row) for row in rows]
 
-    async def filed(self, most: int) -> Sequence[int]:
-        """Find calls whose report was filed, but not acted on."""
-        return [call for (call,) in await self._rows("filed", {"most": most})]
+    async def filed(self, most: int, node: int | None = None) -> Sequence[int]:
+        """Find calls whose report was filed, but not acted on; for a node, those that no other one lives to act on."""
+        asked = {"most": most, "node": node, "at": self._clock.now()}
+        return [call for (call,) in await self._rows("filed", asked)]
 
     async def at_node(self, node: int) -> Sequence[tuple[int, CallState, int]]:
         """Read what a node has by the books, without a filed report: calls, their states and attempts."""

@@ -177,7 +177,7 @@ class Dialler:
         while True:
             try:
                 await self._look_for_orphans()
-                self._desk.settle_soon(await dialling.recover(self._house))
+                self._desk.settle_soon(await dialling.recover(self._house, self._presence.number))
             except DomainError as error:
                 log.warning("recovery_failed", error=error.message)
             await asyncio.sleep(AGAIN_S)

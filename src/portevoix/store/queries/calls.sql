@@ -166,8 +166,11 @@ SELECT c.id, c.state::text, c.attempt FROM call c WHERE c.node_id = %(node)s
     AND NOT EXISTS (SELECT FROM attempt a WHERE a.call_id = c.id AND a.number = c.attempt AND a.is_open AND a.outcome IS NOT NULL);
 
 -- name: filed
--- Reports that nobody has acted on: their node died in between.
-SELECT call_id FROM attempt WHERE is_open AND outcome IS NOT NULL ORDER BY call_id LIMIT %(most)s;
+-- Reports that nobody has acted on: their node died in between, or failed to. What another node is about to settle is left
+-- to it, as both would wait for each other's rows.
+SELECT a.call_id FROM attempt a WHERE a.is_open AND a.outcome IS NOT NULL AND (%(node)s::bigint IS NULL OR NOT EXISTS (
+    SELECT FROM call c JOIN node n ON n.id = c.node_id WHERE c.id = a.call_id AND n.id <> %(node)s AND n.lease_until > %(at)s))
+ORDER BY a.call_id LIMIT %(most)s;
 
 -- name: conclude
 -- Ends calls, or makes them due again, and counts for their campaigns.
