@@ -15,8 +15,8 @@ SECONDS_A_DAY = 86_400
 #: Calls are made in ten hours of the day, and the busiest of them has three times the day's average.
 PEAK = 3
 
-#: How much of a database's measured pace is planned for: the rest is for backups, vacuum, and a machine that is lost.
-PLANNED = 0.5
+#: Calls a second that a database is planned for: half of what it does, as the rest is for backups and vacuum.
+PLANNED_PER_SECOND = (250, 500, 1_000, 2_000)
 
 DAYS_KEPT = 90
 ACCOUNTS = 10_000
@@ -50,7 +50,6 @@ def demand(call: Footprint, calls_a_second: float, calls_a_day: int) -> list[str
     """
     average = calls_a_day / SECONDS_A_DAY
     peak = average * PEAK
-    shards = math.ceil(peak / (calls_a_second * PLANNED))
     kept_tib = call.disk_bytes * calls_a_day * DAYS_KEPT / 2**40
     return [
         (
@@ -66,9 +65,10 @@ def demand(call: Footprint, calls_a_second: float, calls_a_day: int) -> list[str
             f"at the peak: {call.wal_bytes * peak / 2**20:,.0f} MiB/s of WAL, {call.pages * peak:,.0f} pages/s, "
             f"{call.fsyncs * peak:,.0f} fsyncs/s, over all shards"
         ),
-        (
-            f"{shards} databases as fast as this one, at {PLANNED:.0%} of its pace; "
-            f"each then keeps {kept_tib / shards:,.2f} TiB"
+        *(
+            f"{math.ceil(peak / planned)} databases where {planned:,} calls/s are planned for each, "
+            f"which keeps {kept_tib * planned / peak:,.2f} TiB"
+            for planned in PLANNED_PER_SECOND
         ),
     ]
 

@@ -30,7 +30,7 @@ from portevoix.service.accounts import open_account
 from portevoix.store import embedded
 
 ACCOUNTS = 20
-RECIPIENTS = 500
+RECIPIENTS = 250
 MESSAGES = 1
 ALLOTMENTS = 200
 AMOUNT_MICROS = 1_000

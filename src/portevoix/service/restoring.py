@@ -11,7 +11,7 @@ from portevoix.ports import House, Whereabouts
 from portevoix.service.settlement import settle
 
 AT_ONCE = 500
-LEASE_S = 3_600
+LEASE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
