@@ -28,6 +28,7 @@ from portevoix.domain.ledger import PAID, Kind
 from portevoix.ports import House
 from portevoix.service.accounts import open_account
 from portevoix.store import embedded
+from portevoix.store.migrate import migrate
 
 ACCOUNTS = 20
 RECIPIENTS = 250
@@ -206,5 +207,5 @@ def _house(runner: asyncio.Runner, url: str) -> Iterator[House]:
 def _prepared(url: str, name: str) -> str:
     """Make a database with the schema in it; returns its URL."""
     made = another_database(url, name)
-    bootstrap.prepare(made)
+    migrate(made)
     return made

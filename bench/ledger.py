@@ -12,6 +12,7 @@ from portevoix import bootstrap
 from portevoix.domain.ids import Mode
 from portevoix.domain.money import MICROS_PER_EURO
 from portevoix.service.accounts import open_account
+from portevoix.store.migrate import migrate
 
 CALLERS = 256
 ACCOUNTS = 1000
@@ -27,7 +28,7 @@ MOST_CLIENTS = 190
 def measure(run: Run) -> list[Figure]:
     """Measure one process and four, on one hot account and on a thousand; the ledger must be right afterwards."""
     with cluster() as (_, url):
-        bootstrap.prepare(url)
+        migrate(url)
         run.tell(f"ledger: opening {ACCOUNTS} accounts")
         accounts = asyncio.run(_open_accounts(url))
         figures = _measure_on(run, url, accounts)

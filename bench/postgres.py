@@ -15,8 +15,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.figure import Skipped
-from portevoix import bootstrap
 from portevoix.store import embedded
+from portevoix.store.migrate import migrate
 
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
@@ -44,7 +44,7 @@ def cluster() -> Iterator[tuple[Path, str]]:
 def prepared_database(url: str, name: str) -> str:
     """Make another database of the embedded cluster, with the schema in it; returns its URL."""
     made = another_database(url, name)
-    bootstrap.prepare(made)
+    migrate(made)
     return made
 
 

@@ -29,6 +29,7 @@ from portevoix.notify.webhooks import HttpWebhooks
 from portevoix.ports import House
 from portevoix.store.database import Database
 from portevoix.store.jobs import QUEUE, open_jobs
+from portevoix.store.migrate import migrate
 from portevoix.worker.courier import Courier
 
 WEBHOOKS = 500
@@ -47,7 +48,7 @@ STANDING = b"SELECT count(*), count(*) FILTER (WHERE attempts > 0) FROM webhook 
 def measure(run: Run) -> list[Figure]:
     """Measure deliveries to a local receiver; each must succeed at once."""
     with cluster() as (_, url), receiving() as receiver, event_loop() as runner:
-        bootstrap.prepare(url)
+        migrate(url)
         arms = {
             "courier": lambda: runner.run(_delivered_per_second(url, receiver)),
             "bare": lambda: runner.run(_posted_per_second(receiver)),

@@ -260,6 +260,10 @@ class Settings:
         """Whether a pooler in transaction mode stands before the database."""
         return self.database_direct_url is not None
 
+    def past_pooler(self, url: str) -> str:
+        """Return the way to a database past its pooler, where there is one."""
+        return self.database_direct_url or url
+
     @property
     def prepares(self) -> bool:
         """Whether statements are prepared."""

@@ -157,7 +157,7 @@ async def test_where_nothing_was_lost_all_of_it_is_dialled(house: House, alice: 
     await alice.send(numbers(2))
     move(url)
     await restoring.go_on(house)
-    assert not (await restoring.look(house)).standing.is_moved
+    assert not (await restoring.look(house)).whereabouts.is_moved
     assert len(await (await Node.of(house)).dial_all()) == 2
 
 

@@ -39,7 +39,6 @@ __all__ = [
     "app",
     "application",
     "database",
-    "direct_url",
     "house_of",
     "in_background",
     "open_house",
@@ -73,21 +72,16 @@ def database(settings: Settings) -> Iterator[str]:
     """
     if settings.database_url:
         check_url(settings.database_url, "PORTEVOIX_DATABASE_URL")
-        check_url(direct_url(settings, settings.database_url), "PORTEVOIX_DATABASE_DIRECT_URL")
+        check_url(settings.past_pooler(settings.database_url), "PORTEVOIX_DATABASE_DIRECT_URL")
         yield settings.database_url
     else:
         with embedded.running(settings.data) as url:
             yield url
 
 
-def direct_url(settings: Settings, url: str) -> str:
-    """Return the way to a database past its pooler, where there is one."""
-    return settings.database_direct_url or url
-
-
-def prepare(url: str) -> list[str]:
+def prepare(settings: Settings, url: str) -> list[str]:
     """Bring the schema up to date, past a pooler; returns the migrations applied. Raises Unavailable."""
-    return migrate(url)
+    return migrate(settings.past_pooler(url))
 
 
 def prepare_or_refuse(settings: Settings, url: str) -> None:
@@ -98,7 +92,7 @@ def prepare_or_refuse(settings: Settings, url: str) -> None:
     """
     if not settings.database_url:
         migrate(url)
-    elif missing := pending(direct_url(settings, url)):
+    elif missing := pending(settings.past_pooler(url)):
         raise SchemaBehind(f"the database lacks {', '.join(missing)}: run 'portevoix migrate' first")
 
 

@@ -50,7 +50,7 @@ async def open_node(settings: Settings, url: str, clock: Clock, metrics: Metrics
                 presence = Presence(opened.house, process_name(), standing_of(settings, role), settings.lease_s)
                 await _begin(stack, presence.run())
             else:
-                sending = Sending(settings, settings.database_direct_url or url, opened.house, clock, metrics, role)
+                sending = Sending(settings, settings.past_pooler(url), opened.house, clock, metrics, role)
                 await _begin(stack, sending.follow_clocks(opened.signals))
                 await _begin(stack, sending.keep_engines())
                 await _begin(stack, sending.watch_place())

@@ -109,7 +109,7 @@ class Sending:
     def routes(self) -> Sequence[Carrier]:
         """Make the carriers of simulated phones, the first one asked first."""
         path, seed = self._settings.simulator_witness, self._settings.simulator_seed
-        witness = Witness(path, terms_of(self._settings).name, self._house.clock) if path else None
+        witness = Witness(path, process_name(), self._house.clock) if path else None
         return [Simulator(self._time, seed, name, witness) for name in ROUTES]
 
     async def follow_clocks(self, signals: Signals) -> None:
@@ -134,10 +134,10 @@ class Sending:
         was_held = False
         while True:
             try:
-                standing = await watch(self._house, goes_on=self._settings.failover == "go-on")
-                if standing.is_moved and not was_held:
-                    log.error("dialling_held", failover=standing.is_failover, decide="portevoix recover")
-                was_held = standing.is_moved
+                where = await watch(self._house, goes_on=self._settings.failover == "go-on")
+                if where.is_moved and not was_held:
+                    log.error("dialling_held", failover=where.is_failover, decide="portevoix recover")
+                was_held = where.is_moved
                 self._metrics.held(is_held=was_held)
             except DomainError as error:
                 log.warning("place_unwatched", error=error.message)

@@ -47,7 +47,7 @@ def command(host: str | None, port: str | None, data: Path | None) -> None:
     where = "using your PostgreSQL" if settings.database_url else f"starting the embedded PostgreSQL in {settings.data}"
     click.echo(f"==> {where}")
     with told_errors(), bootstrap.database(settings) as url:
-        bootstrap.prepare(bootstrap.direct_url(settings, url))
+        bootstrap.prepare(settings, url)
         key, link = asyncio.run(_demo(settings, url))
         serve(settings, lambda: _announce(settings, key, link))
     click.echo("==> stopped; the data stays in " + str(settings.data))

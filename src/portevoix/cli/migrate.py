@@ -16,5 +16,5 @@ def command(data: Path | None) -> None:
     """Bring the database's schema up to date; several nodes may do so at once."""
     settings = read_settings(data=data)
     with told_errors(), bootstrap.database(settings) as url:
-        applied = bootstrap.prepare(bootstrap.direct_url(settings, url))
+        applied = bootstrap.prepare(settings, url)
     click.echo("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")

@@ -39,11 +39,11 @@ async def command(house: House, from_backup: bool, nothing_lost: bool, until: da
 
 
 def _show(doubts: restoring.Doubts) -> None:
-    if not doubts.standing.is_moved:
+    if not doubts.whereabouts.is_moved:
         click.echo("this database stands where it did: calls are dialled")
         return
-    what = FAILED_OVER if doubts.standing.is_failover else RESTORED
-    click.echo(f"nothing is dialled: {what} (first seen {doubts.standing.moved_at:{TIME}})")
+    what = FAILED_OVER if doubts.whereabouts.is_failover else RESTORED
+    click.echo(f"nothing is dialled: {what} (first seen {doubts.whereabouts.moved_at:{TIME}})")
     click.echo(f"{doubts.doubtful} calls were due by {doubts.until:{TIME}}, and may have been dialled since")
     click.echo(f"{doubts.later} calls are due later")
     click.echo("decide: portevoix recover --from-backup, or portevoix recover --nothing-lost")

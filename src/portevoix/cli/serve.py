@@ -46,7 +46,7 @@ def serve(settings: Settings, on_start: Callable[[], None]) -> None:
     with told_errors(), _alone(settings.data):
         must_be_free(settings.host, settings.port)
         with bootstrap.database(settings) as url:
-            bootstrap.prepare(bootstrap.direct_url(settings, url))
+            bootstrap.prepare(settings, url)
             asyncio.run(_try_house(settings, url))
             os.environ.update(settings.environment())
             if settings.workers > 1:

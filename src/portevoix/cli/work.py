@@ -29,7 +29,7 @@ def command(data: Path | None) -> None:
     if settings.work_metrics is not None:
         must_be_free(settings.work_metrics.host, settings.work_metrics.port)
     with told_errors(), bootstrap.database(settings) as url:
-        bootstrap.prepare(bootstrap.direct_url(settings, url))
+        bootstrap.prepare(settings, url)
         uvloop.run(bootstrap.work(settings, url, lambda: _until(stop)))
 
 

@@ -24,7 +24,7 @@ class Doubts:
         later: calls that are due later: they cannot have been.
     """
 
-    standing: Whereabouts
+    whereabouts: Whereabouts
     until: datetime
     doubtful: int
     later: int
@@ -39,12 +39,12 @@ async def look(house: House, until: datetime | None = None) -> Doubts:
     Raises:
         InvalidValue: that moment is yet to come.
     """
-    standing = await house.restoring.look()
+    whereabouts = await house.restoring.look()
     now = house.clock.now()
     if until is not None and until > now:
         raise InvalidValue("the moment when the last node stopped cannot be in the future")
-    until = until or (standing.moved_at if standing.is_moved else None) or now
-    return Doubts(standing, until, *await house.restoring.waiting(until))
+    until = until or (whereabouts.moved_at if whereabouts.is_moved else None) or now
+    return Doubts(whereabouts, until, *await house.restoring.waiting(until))
 
 
 async def go_on(house: House) -> None:
@@ -72,9 +72,11 @@ async def go_on_from_backup(house: House, until: datetime | None = None) -> int:
     while attempts := await house.restoring.doubt(node, doubts.until, AT_ONCE):
         lost = Report(Outcome.LOST, house.clock.now())
         await house.calls.file([(call, attempt, lost) for call, attempt in attempts])
-        uncertain += len(await settle(house, [call for call, _ in attempts]))
+        await settle(house, [call for call, _ in attempts])
+        uncertain += len(attempts)
+        await house.calls.renew(node, LEASE_S)
     await house.calls.leave(node)
-    await house.restoring.accept(doubts.standing.here)
+    await house.restoring.accept(doubts.whereabouts.here)
     return uncertain
 
 
@@ -84,8 +86,8 @@ async def watch(house: House, *, goes_on: bool) -> Whereabouts:
     Args:
         goes_on: whether the operator has every commit kept by a synchronous replica.
     """
-    standing = await house.restoring.look()
-    if standing.is_moved and standing.is_failover and goes_on:
-        await house.restoring.accept(standing.here)
+    whereabouts = await house.restoring.look()
+    if whereabouts.is_moved and whereabouts.is_failover and goes_on:
+        await house.restoring.accept(whereabouts.here)
         return await house.restoring.look()
-    return standing
+    return whereabouts

@@ -69,7 +69,7 @@ async def _one(visit: Visit) -> dict[str, object]:
     drawn = waveform(visit.texts.say("How loud it is, from its beginning to its end"), audio.envelope(COLUMNS))
     return {
         "recording": recording,
-        "wave": Markup(drawn.as_str()),  # noqa: S704 - the library escapes texts
+        "wave": Markup(drawn.as_str()),  # noqa: S704 - waveform.py escapes texts
         "uses": uses[:A_PAGE],
         "is_first": before is None,
         "older": uses[A_PAGE - 1].place if len(uses) > A_PAGE else None,

@@ -11,8 +11,8 @@ SELECT database_place(), place <> database_place(), regexp_replace(place, '[^/]*
 FROM instance;
 
 -- name: accept
--- It may stand here, unless it has moved again since that was looked at. Numbers that were given meanwhile, and forgotten, are not given again: a node or a carrier may
--- still know them.
+-- It may stand here, unless it has moved again since that was looked at. Numbers that were given meanwhile, and forgotten,
+-- are not given again: a node or a carrier may still know them.
 WITH accepted AS (
     UPDATE instance SET place = %(here)s, moved_at = NULL
     WHERE place <> %(here)s AND database_place() = %(here)s RETURNING true
