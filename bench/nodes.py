@@ -14,7 +14,7 @@ import uvloop
 
 from bench.reserving import PEPPER
 from portevoix import bootstrap
-from portevoix.bootstrap.sending import ROUTES
+from portevoix.bootstrap.policy import ROUTES
 from portevoix.carrier.simulator import SimulatedTime, Simulator
 from portevoix.domain.dialling import Conclusion
 from portevoix.ports import House

@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 
 from portevoix import bootstrap
+from portevoix.bootstrap.process import application
 from portevoix.ports import House
 from portevoix.settings import Settings
 from portevoix.store import embedded
@@ -145,7 +146,7 @@ def serve(url: str, clock: ManualClock, tmp_path: Path) -> Serve:
     @asynccontextmanager
     async def serving(client: str = "127.0.0.1", **flags: object) -> AsyncIterator[httpx2.AsyncClient]:
         settings = Settings.read({}, data=tmp_path, database_url=url, key_pepper=PEPPER, **flags)
-        app = bootstrap.application(settings, clock)
+        app = application(settings, clock)
         async with running_app(app):
             transport = httpx2.ASGITransport(app=app, client=(client, 50000), raise_app_exceptions=False)
             async with httpx2.AsyncClient(transport=transport, base_url="http://portevoix.test") as http:

@@ -13,9 +13,10 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from portevoix import bootstrap, logs
+from portevoix import logs
 from portevoix.bootstrap import node
-from portevoix.bootstrap.sending import terms_of
+from portevoix.bootstrap.process import application
+from portevoix.bootstrap.sending import Sending, terms_of
 from portevoix.domain.call import Report
 from portevoix.domain.dialling import Dial, Progress
 from portevoix.ports import Carrier
@@ -50,7 +51,7 @@ class Overheard:
         return await self._carrier.call(dial, progress)
 
 
-class OverheardSending(bootstrap.Sending):
+class OverheardSending(Sending):
     """What works beside the door, on carriers that are overheard and with a short lease."""
 
     def __init__(self, told: Connection, *adapters: Any) -> None:
@@ -76,5 +77,5 @@ def work(environment: Mapping[str, str], told: Connection) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    async with running_app(bootstrap.application(settings)):
+    async with running_app(application(settings)):
         await asyncio.Event().wait()

@@ -13,6 +13,7 @@ import pytest
 
 from portevoix import bootstrap
 from portevoix.bootstrap.house import CONNECTIONS_A_WORKER
+from portevoix.bootstrap.process import application
 from portevoix.ports import House
 from portevoix.service.accounts import OpenedAccount, open_account
 from portevoix.settings import Settings
@@ -42,7 +43,7 @@ async def cable(url: str, tmp_path: Path) -> AsyncIterator[Cable]:
 @asynccontextmanager
 async def served_over(cable: Cable, clock: ManualClock, folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
     settings = Settings.read({}, data=folder, database_url=cable.url, key_pepper=PEPPER, limit_me="off")
-    app = bootstrap.application(settings, clock)
+    app = application(settings, clock)
     async with running_app(app):
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://portevoix.test") as http:

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from portevoix.bootstrap.background import in_background
-from portevoix.bootstrap.sending import policy_of
+from portevoix.bootstrap.policy import POLICY, policy_of
 from portevoix.bootstrap.studio import AudioAdapters, Studio, open_studio, studio_of
-from portevoix.domain.call import Billing
 from portevoix.ports import Clock, House, Policy
 from portevoix.settings import Settings
 from portevoix.store.accounts import PostgresAccounts
@@ -48,9 +47,6 @@ from portevoix.store.tariffs import KeptTariffs, PostgresTariffs
 from portevoix.store.trunks import PostgresTrunks
 
 CONNECTIONS_A_WORKER = 8
-
-#: How sending is set where nobody has set it.
-POLICY = Policy(Billing(), routes=2, most_recipients=100_000, per_second=25)
 
 
 class SystemClock:

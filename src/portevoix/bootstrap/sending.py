@@ -12,16 +12,15 @@ import structlog
 from procrastinate import App
 
 from portevoix.bootstrap.engines import Engines, makers_of
+from portevoix.bootstrap.policy import ROUTES
 from portevoix.carrier.simulator import SimulatedTime, Simulator
 from portevoix.carrier.witness import Witness
-from portevoix.domain.call import Billing
 from portevoix.domain.errors import DomainError
 from portevoix.domain.mail import EmailAddress
-from portevoix.domain.safety import Safety
 from portevoix.metrics import Metrics
 from portevoix.notify.mail import SmtpMailer, parse_smtp_url
 from portevoix.notify.webhooks import HttpWebhooks
-from portevoix.ports import Carrier, Clock, House, Policy, Role, Signals, Standing
+from portevoix.ports import Carrier, Clock, House, Role, Signals, Standing
 from portevoix.service.restoring import watch
 from portevoix.settings import Settings
 from portevoix.store.clock import DatabaseClock
@@ -37,26 +36,6 @@ COURIER_CONNECTIONS = 4
 PLACE_S = 1.0
 
 log = structlog.get_logger(__name__)
-
-#: Two simulated routes, so that failing over from one to the other can be tried.
-ROUTES = ("simulator", "simulator-2")
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Read what the operator has set for sending out of the settings."""
-    return Policy(
-        billing=Billing(unanswered=settings.bill_unanswered, uncertain=settings.bill_uncertain),
-        routes=len(ROUTES),
-        most_recipients=settings.most_recipients,
-        per_second=min(settings.account_calls_per_second, settings.calls_per_second),
-        safety=Safety(
-            countries=settings.countries_allowed,
-            fiction=settings.trunk_fiction,
-            account=settings.account_cap,
-            prefixes=dict(settings.prefix_caps),
-            alarm_calls=settings.alarm_calls,
-        ),
-    )
 
 
 def process_name() -> str:

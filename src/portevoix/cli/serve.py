@@ -57,7 +57,7 @@ def serve(settings: Settings, on_start: Callable[[], None]) -> None:
 
 def _server(settings: Settings) -> MPServer:
     return MPServer(
-        "portevoix.bootstrap:app",
+        "portevoix.bootstrap.process:app",
         factory=True,
         address=settings.host,
         port=settings.port,

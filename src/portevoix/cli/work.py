@@ -11,6 +11,7 @@ import click
 import uvloop
 
 from portevoix import bootstrap
+from portevoix.bootstrap.process import work
 from portevoix.cli.serve import must_be_free
 from portevoix.cli.session import data_option, read_settings, told_errors
 
@@ -30,7 +31,7 @@ def command(data: Path | None) -> None:
         must_be_free(settings.work_metrics.host, settings.work_metrics.port)
     with told_errors(), bootstrap.database(settings) as url:
         bootstrap.prepare(settings, url)
-        uvloop.run(bootstrap.work(settings, url, lambda: _until(stop)))
+        uvloop.run(work(settings, url, lambda: _until(stop)))
 
 
 async def _until(stop: _Stop) -> None:

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from portevoix import bootstrap
-from portevoix.bootstrap.house import POLICY
+from portevoix.bootstrap.policy import POLICY
 from portevoix.domain.account import State
 from portevoix.domain.call import Billing, Retries
 from portevoix.domain.campaign import CampaignBegun, Kind, Order
