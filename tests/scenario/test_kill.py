@@ -17,7 +17,7 @@ from portevoix.store.migrate import migrate
 from tests.conftest import PEPPER
 from tests.parts import portevoix
 
-ROUNDS = 20
+ROUNDS = 12
 RESERVES = 200
 SEED = 20260113
 
