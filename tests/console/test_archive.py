@@ -46,5 +46,10 @@ async def test_a_message_is_shown_as_before_until_its_calls_are_erased_and_then_
     gone = await viewer.get(f"{place}/calls/1")
     assert gone.status_code == 404
     assert "The calls of this message were erased" in words_of(gone)
-    assert (await viewer.get(f"{place}/calls/3")).status_code == 404
+    viewer.headers["accept-language"] = "fr"
+    assert "Les appels de ce message ont été effacés le 24 mars 2026" in words_of(await viewer.get(place))
+    assert "Les appels de ce message ont été effacés, avec les numéros" in words_of(
+        await viewer.get(f"{place}/calls/1")
+    )
+    assert "n’existe pas" in words_of(await viewer.get(f"{place}/calls/3"))
     assert listed(await viewer.get(campaigns)) == [message]

@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -25,6 +27,7 @@ from tests.conftest import Serve
 from tests.parts import ManualClock
 from tests.store.past import KEEP_MONTHS, Past, live_through
 from tests.store.test_archive import ALL_OF_JANUARY, FEBRUARY, JANUARY, MARCH, counts, rows
+from tests.store.test_archive_kill import until
 from tests.wire.modern import FAST, Client, problem
 
 ROWS = {"campaign": 3, "call": 60, "attempt": 70, "webhook": 50, "webhook_attempt": 50, "hold": 60, "draw": 60,
@@ -244,6 +247,38 @@ async def test_erasing_waits_for_who_reads_and_does_not_make_others_wait(
         reader.rollback()
         assert await erasing == 50
     assert await house.campaigns.calls(past.alice.id, past.settled, 0, 100) == []
+
+
+WAITS = """SELECT pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE d.datname = current_database() AND NOT l.granted"""
+
+
+@contextmanager
+def erasing_meanwhile(url: str) -> Iterator[Callable[[], None]]:
+    """Erase January, but for the commit; what is lent commits as soon as somebody waits for it."""
+    with psycopg.connect(url) as eraser:
+        eraser.execute("SELECT erase_past_calls('2026-01-01', now())")
+
+        def commit() -> None:
+            until(lambda: next(iter(rows(url, WAITS)), None))
+            eraser.commit()
+
+        yield commit
+
+
+async def test_a_check_while_calls_are_erased_misses_none(house: House, past: Past, url: str) -> None:
+    with erasing_meanwhile(url) as commit:
+        found, _ = await asyncio.gather(credit.check_ledger(house), asyncio.to_thread(commit))
+    assert found == []
+
+
+async def test_an_export_while_calls_are_erased_does_not_take_the_place_of_one_that_has_them(
+    house: House, past: Past, url: str, tmp_path: Path
+) -> None:
+    await exported(house, tmp_path)
+    with erasing_meanwhile(url) as commit:
+        written, _ = await asyncio.gather(exported(house, tmp_path), asyncio.to_thread(commit))
+    assert written == [Exported(JANUARY, "2026-01", ROWS, is_new=False)]
 
 
 @pytest.mark.parametrize("text", ["", "2026", "2026-13", "2026-00", "0000-01", "2026-1", "2026-01-01", "٢٠٢٦-٠١"])
