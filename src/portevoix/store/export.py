@@ -1,4 +1,4 @@
-"""A month of the archive as files: a CSV of each table, pressed, and a manifest with what is in them."""
+"""A month of the archive as files: a CSV of each table, compressed, and a manifest with what is in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_MONEY = ("hold", "draw", "transfer")
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 
-#: What is collected before it is pressed: COPY gives a row at a time.
+#: What is collected before it is compressed: COPY gives a row at a time.
 BLOCK_BYTES = 1 << 20
 
 
@@ -87,15 +87,15 @@ async def _write_table(connection: Connection, table: str, month: Month, aside: 
     path = aside / f"{table}.csv.gz"
     cursor = connection.cursor()
     # Neither a name nor a time in the file: the same rows give the same bytes.
-    with path.open("xb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as pressed:
+    with path.open("xb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
         block = bytearray()
         async with cursor.copy(SQL[f"copy_{table}"], {"month": month.first}) as copy:
             async for piece in copy:
                 block += piece
                 if len(block) >= BLOCK_BYTES:
-                    await asyncio.to_thread(pressed.write, bytes(block))
+                    await asyncio.to_thread(packed.write, bytes(block))
                     block.clear()
-        await asyncio.to_thread(pressed.write, bytes(block))
+        await asyncio.to_thread(packed.write, bytes(block))
     digest = await asyncio.to_thread(_digest, path)
     return {"file": path.name, "rows": cursor.rowcount, "bytes": path.stat().st_size, "sha256": digest}
 

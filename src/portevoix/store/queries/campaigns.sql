@@ -83,9 +83,10 @@ WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.state 
 -- name: of_holds
 -- The calls that holds were opened for: a hold's key names its call, also one that was erased.
 SELECT h.id, p.public_id, substring(h.idempotency_key FROM '-([1-9][0-9]{0,6})$')::int
-FROM every_hold h JOIN campaign p ON p.account_id = h.account_id AND p.public_id = split_part(h.idempotency_key, '-', 1)
-WHERE h.id = ANY(%(holds)s::bigint[]) AND h.account_id = %(account_id)s
-    AND h.idempotency_key ~ '^[0-9A-Za-z]{10}-[1-9][0-9]{0,6}$'
+FROM unnest(%(holds)s::bigint[]) AS k (id)
+CROSS JOIN LATERAL (SELECT id, account_id, idempotency_key FROM every_hold WHERE id = k.id LIMIT 1) h
+JOIN campaign p ON p.account_id = h.account_id AND p.public_id = split_part(h.idempotency_key, '-', 1)
+WHERE h.account_id = %(account_id)s AND h.idempotency_key ~ '^[0-9A-Za-z]{10}-[1-9][0-9]{0,6}$'
     AND substring(h.idempotency_key FROM '-([1-9][0-9]{0,6})$')::int <= p.total;
 
 -- name: attempts

@@ -140,8 +140,8 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT idempotency_key FROM every_hold
     WHERE id = t.hold_id AND (month IS NULL OR month = t.month) LIMIT 1) h ON true
-LEFT JOIN transfer sent ON sent.id = t.counterpart_id
-LEFT JOIN transfer received ON received.counterpart_id = t.id
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE id = t.counterpart_id LIMIT 1) sent ON true
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE counterpart_id = t.id LIMIT 1) received ON true
 LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.account_id = %(account_id)s AND t.id > %(after_id)s
 ORDER BY t.id LIMIT %(most)s;
@@ -194,8 +194,8 @@ LEFT JOIN LATERAL (
     SELECT id FROM campaign
     WHERE public_id = split_part(coalesce(h.idempotency_key, r.idempotency_key), '-', 1) AND account_id = t.account_id
     LIMIT 1) c ON true
-LEFT JOIN transfer sent ON sent.id = t.counterpart_id
-LEFT JOIN transfer received ON received.counterpart_id = t.id
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE id = t.counterpart_id LIMIT 1) sent ON true
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE counterpart_id = t.id LIMIT 1) received ON true
 LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.id = ANY(%(transfers)s::bigint[])
 ORDER BY t.id DESC;
