@@ -21,7 +21,7 @@ from portevoix.ports import House
 from portevoix.service import archive, credit, notices
 from portevoix.service.reading import find_access
 from tests.conftest import Serve
-from tests.parts import ManualClock
+from tests.parts import ManualClock, until
 from tests.store.past import KEEP_MONTHS, Past, deliver, live_through
 from tests.store.test_calls import HOOK, drain, numbers
 from tests.wire.modern import FAST, Client
@@ -260,6 +260,29 @@ async def test_a_hold_under_refund_is_left_and_taken_the_next_time(house: House,
         moved = await archive.archive(house, KEEP_MONTHS)
         assert (moved.messages, moved.calls, moved.holds) == (2, 59, 59)
     assert await archive.archive(house, KEEP_MONTHS) == Moved(1, 1, 1, 0, 1, 1, 2)
+    assert await credit.check_ledger(house) == []
+
+
+#: Whoever waits for a lock.
+WAITS = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+async def test_who_refunds_or_replays_what_is_moving_waits_and_finds_it_where_it_went(
+    house: House, past: Past, url: str
+) -> None:
+    access = await find_access(house, past.alice.key)
+    webhook = rows(url, "SELECT public_id FROM webhook ORDER BY id LIMIT 1")[0][0]
+    before, held = await past.alice.balance()
+    async with house.unit_of_work() as together:
+        assert await archive.archive(together, KEEP_MONTHS) == ALL_OF_JANUARY
+        refund = asyncio.create_task(credit.refund(house, past.refunded, 5_000, "the-rest"))
+        replay = asyncio.create_task(notices.replay_webhook(house, access, webhook))
+        await asyncio.to_thread(until, lambda: len(rows(url, WAITS)) == 2)
+    assert not (await refund).repeated
+    with pytest.raises(WebhookArchived):
+        await replay
+    assert await past.alice.balance() == (before + 5_000, held)
+    assert rows(url, "SELECT refunded_micros FROM past_hold WHERE id = %s", past.refunded) == [(6_000,)]
     assert await credit.check_ledger(house) == []
 
 

@@ -24,10 +24,9 @@ from portevoix.service import archive, credit, notices
 from portevoix.service.reading import find_access
 from portevoix.store import archive as store
 from tests.conftest import Serve
-from tests.parts import ManualClock
+from tests.parts import ManualClock, until
 from tests.store.past import KEEP_MONTHS, Past, live_through
-from tests.store.test_archive import ALL_OF_JANUARY, FEBRUARY, JANUARY, MARCH, counts, rows
-from tests.store.test_archive_kill import until
+from tests.store.test_archive import ALL_OF_JANUARY, FEBRUARY, JANUARY, MARCH, WAITS, counts, rows
 from tests.wire.modern import FAST, Client, problem
 
 ROWS = {"campaign": 3, "call": 60, "attempt": 70, "webhook": 50, "webhook_attempt": 50, "hold": 60, "draw": 60,
@@ -249,10 +248,6 @@ async def test_erasing_waits_for_who_reads_and_does_not_make_others_wait(
     assert await house.campaigns.calls(past.alice.id, past.settled, 0, 100) == []
 
 
-WAITS = """SELECT pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-    WHERE d.datname = current_database() AND NOT l.granted"""
-
-
 @contextmanager
 def erasing_meanwhile(url: str) -> Iterator[Callable[[], None]]:
     """Erase January, but for the commit; what is lent commits as soon as somebody waits for it."""
@@ -260,7 +255,7 @@ def erasing_meanwhile(url: str) -> Iterator[Callable[[], None]]:
         eraser.execute("SELECT erase_past_calls('2026-01-01', now())")
 
         def commit() -> None:
-            until(lambda: next(iter(rows(url, WAITS)), None))
+            until(lambda: rows(url, WAITS))
             eraser.commit()
 
         yield commit

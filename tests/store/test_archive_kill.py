@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import psycopg
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from portevoix.ports import House
 from portevoix.service import credit
 from tests.conftest import PEPPER
-from tests.parts import PATIENCE_S, ManualClock
+from tests.parts import PATIENCE_S, ManualClock, until
 from tests.store.past import live_through
 from tests.store.test_archive import counts
 
@@ -80,11 +78,3 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a command to its end; returns what it says."""
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     return ended.stdout
-
-
-def until(ask: Callable[[], tuple[Any, ...] | None]) -> tuple[Any, ...]:
-    """Ask until there is an answer."""
-    deadline = time.monotonic() + PATIENCE_S
-    while (found := ask()) is None:
-        assert time.monotonic() < deadline
-    return found
