@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +81,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def until(ask: Callable[[], Any]) -> Any:
+    """Ask, without a pause, until there is an answer; returns that."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := ask()):
+        assert time.monotonic() < deadline, "there was no answer"
+    return found
 
 
 def portevoix(

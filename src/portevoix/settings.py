@@ -153,6 +153,9 @@ class Settings:
         About("0", "seconds that are kept, for proof, of what the far end says from the answer on; `0` for none"),
     ]
     record_keep_days: Annotated[int, About("30", "days until that is erased")]
+    keep_months: Annotated[
+        int, About("3", "whole months before this one whose messages `portevoix archive` leaves where they are")
+    ]
     countries_allowed: Annotated[
         frozenset[str], About("fr gf gp mq re yt", "countries that trunks may call; all others are refused")
     ]
@@ -398,6 +401,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "amd_end_silence_ms": lambda text: _number(20, 60_000, text),
     "record_calls_s": lambda text: _number(0, 30, text),
     "record_keep_days": lambda text: _number(1, 3_650, text),
+    "keep_months": lambda text: _number(1, 1_200, text),
     "countries_allowed": parse_countries,
     "account_cap": parse_cap,
     "prefix_caps": parse_prefix_caps,

@@ -11,6 +11,23 @@ from portevoix.store.ledger import CHECKS
 from tests.parts import ManualClock
 from tests.store.script import Script
 
+#: What is over of the campaign below, and what of it names what a month has.
+PRESENT = [
+    ("transfer", "hold_id = 2 AND kind <> 'refund'", "transfer"),
+    ("hold", "id = 2", "hold 2"),
+    ("draw", "hold_id = 2", "draw of hold 2"),
+    ("call", "id = 2", "call 2"),
+    ("attempt", "call_id = 2", "attempt of call 2"),
+]
+LED = ("transfer", "draw", "call")
+
+
+def past(table: str, which: str) -> str:
+    """Archive rows without taking them from where they are, and alone."""
+    rows = f"SELECT '2026-01-01', * FROM {table} WHERE {which}"
+    return f"SELECT make_past_month('2026-01-01', now()); INSERT INTO past_{table} {rows}"
+
+
 #: Changes behind the ledger's back that its constraints cannot see, and what the check must say of each.
 TAMPERINGS = [
     ("UPDATE account SET available_micros = 9 WHERE id = 1", "balance_is_sum_of_transfers", "account 1"),
@@ -39,6 +56,8 @@ TAMPERINGS = [
      "call_was_dialled_as_often_as_it_says", "call 1"),
     ("DELETE FROM campaign", "call_has_its_parents", "call 1"),
     ("UPDATE attempt SET account_id = 3", "call_has_its_parents", "attempt of call 2"),
+    *((past(table, which), "row_stands_once", row) for table, which, row in PRESENT),
+    *((past(table, which), "past_row_is_in_its_month", row) for table, which, row in PRESENT if table in LED),
 ]  # fmt: skip
 
 

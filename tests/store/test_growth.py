@@ -15,7 +15,7 @@ from portevoix.bootstrap import Opened
 from portevoix.console.pages.campaigns import UNDER_WAY
 from portevoix.domain.account import Access
 from portevoix.domain.ledger import Sought
-from portevoix.service import sandbox, sent
+from portevoix.service import archive, sandbox, sent
 from portevoix.service.keys import digest
 
 CALLS, ACCOUNTS = 10_000, 3
@@ -27,7 +27,12 @@ MOST_ROWS = 400
 LARGE = ("call", "attempt", "hold", "draw", "transfer", "event")
 
 _READ = """SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables
-    WHERE relname = ANY(%s)"""
+    WHERE relname = ANY(%s) OR relname LIKE 'past%%'"""
+
+#: Of an account, an archived campaign, and the last hold and transfer of what is archived.
+_ARCHIVED = """SELECT min(p.public_id), (SELECT max(id) FROM past_hold h WHERE h.account_id = p.account_id),
+        (SELECT max(id) FROM past_transfer t WHERE t.account_id = p.account_id)
+    FROM campaign p WHERE p.account_id = %s AND p.archived_at IS NOT NULL GROUP BY p.account_id"""
 
 
 @pytest.fixture
@@ -44,14 +49,38 @@ async def opened(filled: Filled) -> AsyncIterator[Opened]:
 async def test_what_is_asked_often_reads_no_more_where_there_are_more_calls(filled: Filled, opened: Opened) -> None:
     access = await opened.house.keys.access(digest(PEPPER, filled.keys[0]))
     assert access is not None
+    assert await _that_read_too_much(opened, _questions(opened, access, filled.place.campaign)) == {}
+
+
+async def test_what_is_archived_is_found_by_its_indexes_in_each_month(filled: Filled, opened: Opened) -> None:
+    access = await opened.house.keys.access(digest(PEPPER, filled.keys[0]))
+    assert access is not None
+    assert (await archive.archive(opened.house, keep_months=1)).calls > CALLS // 4
+    async with opened.database.connection() as connection:
+        await connection.execute("ANALYZE")
+        cursor = await connection.execute(_ARCHIVED, [access.account_id])
+        ((campaign, hold, transfer),) = await cursor.fetchall()
+    house, account = opened.house, access.account_id
+    questions = {
+        **_questions(opened, access, campaign),
+        "calls of archived holds": lambda: house.campaigns.of_holds(account, range(hold - 100, hold)),
+        "archived transfers": lambda: sent.newest_lines(house, access, Sought(), transfer, SHOWN),
+        "archived attempts": lambda: house.campaigns.attempts(account, campaign, 1),
+    }
+    assert await _that_read_too_much(opened, questions) == {}
+
+
+async def _that_read_too_much(
+    opened: Opened, questions: Mapping[str, Callable[[], Awaitable[object]]]
+) -> dict[str, dict[str, int]]:
     too_many = {}
-    for name, ask in _questions(opened, access, filled.place.campaign).items():
+    for name, ask in questions.items():
         before = await _rows_read(opened)
         await ask()
         read = {table: rows - before[table] for table, rows in (await _rows_read(opened)).items()}
         if max(read.values()) > MOST_ROWS:
             too_many[name] = read
-    assert too_many == {}
+    return too_many
 
 
 def _questions(opened: Opened, access: Access, campaign: str) -> Mapping[str, Callable[[], Awaitable[object]]]:

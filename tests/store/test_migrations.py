@@ -14,7 +14,7 @@ from tests.parts import PATIENCE_S
 from tests.store.expanding import faults, is_contracting
 
 #: The first release's migrations are applied to databases that nobody uses yet; later ones expand, then contract.
-LAST_OF_0_1_0 = "0013_restoring"
+LAST_OF_0_1_0 = "0014_months"
 LATER = [(name, sql) for name, sql in migrations() if name > LAST_OF_0_1_0]
 
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 import subprocess
 import sys
-from importlib.resources import files
 
 import psycopg
 import pytest
@@ -130,10 +129,38 @@ def test_a_tariff_revision_is_never_changed(url: str, statement: str) -> None:
 
 
 def test_the_schema_and_the_domain_agree_on_both_sides_of_every_kind() -> None:
-    text = files("portevoix.store").joinpath("migrations", "0001_credit.sql").read_text(encoding="utf-8")
+    *_, text = (sql for _, sql in migrations() if "VIEW posting AS" in sql)
     rows = re.findall(r"\('(\w+)'(?:::transfer_kind)?, '(\w+)', (-?1)\)", text)
     expected = [(kind, side, sign) for kind in Kind for side, sign in zip(SIDES[kind], ("-1", "1"), strict=True)]
     assert rows == [(str(kind), str(side), sign) for kind, side, sign in expected]
+
+
+COLUMNS = """
+SELECT array_agg((attname, format_type(atttypid, atttypmod)) ORDER BY attnum) FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
+
+@pytest.mark.parametrize("table", ["call", "attempt", "webhook", "webhook_attempt", "hold", "draw", "transfer"])
+def test_a_table_its_past_and_both_together_have_the_same_columns_in_the_same_order(url: str, table: str) -> None:
+    with psycopg.connect(url) as connection:
+        of, past, every = (
+            connection.execute(COLUMNS, [name]).fetchone()[0] for name in (table, f"past_{table}", f"every_{table}")
+        )
+    month = ("month", "date")
+    assert (past, every) == ([month, *of], [*of, month])
+
+
+def test_the_past_of_money_has_the_guards_of_what_it_came_from(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT conrelid::regclass::text, conname, pg_get_expr(conbin, conrelid) FROM pg_constraint "
+            "WHERE contype = 'c' AND conparentid = 0"
+        ).fetchall()
+    for table in ("hold", "draw", "transfer", "call"):
+        of = {(name, text) for other, name, text in rows if other == table}
+        assert of
+        assert of < {(name, text) for other, name, text in rows if other == f"past_{table}"}
 
 
 def test_a_migration_that_was_edited_is_refused(url: str) -> None:

@@ -28,6 +28,7 @@ MESSAGE = (
     *("id", "kind", "state", "recipients", "open", "delivered", "undelivered", "cancelled"),
     *("reserved_micros", "settled_micros", "held_micros", "duration_s", "audio", "audio_name", "text", "lang"),
     *("sender", "notify_url", "email", "retries", "is_scheduled", "at", "created_at", "finished_at", "eta"),
+    "calls_erased_at",
 )
 FULL = (10 * MICROS_PER_EURO, 0)
 
@@ -85,6 +86,7 @@ async def test_a_message_is_answered_with_what_it_is_and_can_cost(door: Client, 
         "created_at": "2026-01-13T11:35:00Z",
         "finished_at": None,
         "eta": "2026-02-01T10:00:06Z",
+        "calls_erased_at": None,
     }
     assert await door.get(f"messages/{made['id']}") == made
     assert (await door.get("messages"))["items"] == [made]
@@ -397,6 +399,7 @@ async def test_what_is_cancelled_before_it_begins_costs_nothing(door: Client, to
         "cancelled": 2,
         "held_micros": 0,
         "eta": None,
+        "calls_erased_at": None,
         "finished_at": "2026-01-13T11:35:00Z",
     }
     assert await door.balance() == FULL

@@ -17,6 +17,7 @@ from portevoix.ports import Clock, House, Policy
 from portevoix.settings import Settings
 from portevoix.store.accounts import PostgresAccounts
 from portevoix.store.answers import PostgresAnswers
+from portevoix.store.archive import PostgresArchive
 from portevoix.store.calls import PostgresCalls
 from portevoix.store.campaigns import PostgresCampaigns
 from portevoix.store.chores import PostgresChores
@@ -192,6 +193,7 @@ def _house(
         drafts=PostgresDrafts(store, clock),
         exchanges=PostgresExchanges(store, clock),
         nodes=PostgresNodes(store, clock),
+        archive=PostgresArchive(store, clock),
         restoring=PostgresRestoring(store, clock),
         chores=PostgresChores(store, clock),
         signals=rest.signals,

@@ -11,6 +11,7 @@ from portevoix import __version__
 #: Each command group or command: its module here, and its line in the help.
 COMMANDS = {
     "account": "Open accounts, switch them off and on.",
+    "archive": "Move what is over to its month; export months, erase old calls.",
     "audio": "Keep the recordings that calls play.",
     "call": "See what is kept of single calls.",
     "cancel": "Cancel what has not begun of a message.",

@@ -15,6 +15,7 @@ import click
 import structlog
 
 from portevoix import bootstrap, logs
+from portevoix.domain.archive import Month
 from portevoix.domain.errors import DomainError
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.money import parse_euros
@@ -63,9 +64,20 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"not a moment: {value!r} (write 2026-12-31 or 2026-12-31T18:00+01:00)", param, ctx)
 
 
+class MonthOf(click.ParamType[Month]):
+    """A month: ``2026-05``."""
+
+    name = "month"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Month:
+        """Parse the month."""
+        return value if isinstance(value, Month) else _parsed(self, Month.parse, str(value), param, ctx)
+
+
 EUROS = Euros()
 ACCOUNT = Account()
 MOMENT = Moment()
+MONTH = MonthOf()
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="The data folder [PORTEVOIX_DATA, default ./var]."

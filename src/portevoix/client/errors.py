@@ -190,6 +190,7 @@ CODES: dict[type[ApiError], tuple[str, ...]] = {
         "not_found",
         "audio_file_not_found",
         "audio_not_found",
+        "call_erased",
         "call_not_found",
         "call_not_recorded",
         "message_not_found",

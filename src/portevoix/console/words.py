@@ -192,8 +192,10 @@ REFUSALS = {
     # messages, the ledger, phones
     "message_not_found": N_("There is no such message."),
     "call_not_found": N_("There is no such call."),
+    "call_erased": N_("The calls of this message were erased, with the recipients’ numbers. What they cost is kept."),
     "call_not_recorded": N_("Nothing is kept of what was said in this call."),
     "webhook_not_found": N_("There is no such webhook."),
+    "webhook_archived": N_("The webhook is archived: it can be read, but is not sent again."),
     "message_begun": N_("The message is over, or was cancelled. Nothing was changed."),
     "day_invalid": N_("Write days as 2026-12-31."),
     "step_invalid": N_(

@@ -58,6 +58,12 @@ class CallNotFound(NotFound):
     code = "call_not_found"
 
 
+class CallErased(CallNotFound):
+    """The account had such a call: it was erased, with the number."""
+
+    code = "call_erased"
+
+
 class CallNotRecorded(NotFound):
     """Nothing is kept of what the far end of the call said: never was, or not any more."""
 
@@ -255,6 +261,7 @@ class Campaign:
         reserved_micros: what was set aside.
         settled_micros: what it has cost so far.
         held_micros: what is still set aside.
+        calls_erased_at: when its calls were erased for good, with people's numbers; ``None`` where they were not.
     """
 
     id: str
@@ -280,6 +287,7 @@ class Campaign:
     reserved_micros: int
     settled_micros: int
     held_micros: int
+    calls_erased_at: datetime | None = None
 
     @property
     def duration_s(self) -> Fraction:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from portevoix.domain.errors import InvalidValue, NotFound
+from portevoix.domain.errors import DomainError, InvalidValue, NotFound
+
+
+class WebhookArchived(DomainError):
+    """The webhook is archived: it can be read, and is not sent again."""
+
+    code = "webhook_archived"
 
 
 class WebhookNotFound(NotFound):

@@ -1,5 +1,6 @@
 """What a use case may reach: Protocols that the adapters fit, and the house that holds them."""
 
+from portevoix.ports.archive import Archive
 from portevoix.ports.chores import Chore, Chores
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Limits, Tariffs
@@ -17,6 +18,7 @@ __all__ = [
     "ORDINARY",
     "Accounts",
     "Answers",
+    "Archive",
     "Calls",
     "Campaigns",
     "Carrier",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from portevoix.domain.call import Billing
 from portevoix.domain.safety import Safety
+from portevoix.ports.archive import Archive
 from portevoix.ports.chores import Chores
 from portevoix.ports.clock import Clock
 from portevoix.ports.credit import Accounts, Keys, Ledger, Tariffs
@@ -73,6 +74,7 @@ class House:
     drafts: Drafts
     exchanges: Exchanges
     nodes: Nodes
+    archive: Archive
     restoring: Restoring
     chores: Chores
     signals: Signals

@@ -54,7 +54,7 @@ class Campaigns(Protocol):
         """Read a campaign's calls in the order of the recipients, from after a position on."""
 
     async def call(self, account_id: int, campaign: str, position: int) -> Call:
-        """Read one call. Raises CallNotFound, for another account's too."""
+        """Read one call. Raises CallNotFound, for another account's too, and CallErased."""
 
     async def at_carriers(self, account_id: int, campaign: str) -> Mapping[CallState, int]:
         """Count a campaign's calls that are with carriers now; states without any are left out."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from portevoix.domain.account import Access
 from portevoix.domain.mail import EmailAddress, Mail, MailFailed
-from portevoix.domain.notice import PendingWebhook, Webhook, WebhookNotFound, WebhookState
+from portevoix.domain.notice import PendingWebhook, Webhook, WebhookArchived, WebhookNotFound, WebhookState
 from portevoix.domain.webhook import Verdict, WebhookRequest, WebhookSecret, judge, next_try
 from portevoix.ports import House, Mailer, WebhookSender
 
@@ -115,10 +115,12 @@ async def find_webhook(house: House, access: Access, webhook: str) -> Webhook:
 
 
 async def replay_webhook(house: House, access: Access, webhook: str) -> Webhook:
-    """Send one of the account's webhooks again, with the same id. Raises WebhookNotFound."""
-    if not await house.notices.replay(access.account_id, webhook):
-        raise WebhookNotFound("there is no such webhook")
-    return await find_webhook(house, access, webhook)
+    """Send one of the account's webhooks again, with the same id. Raises WebhookNotFound, WebhookArchived."""
+    is_sent = await house.notices.replay(access.account_id, webhook)
+    found = await find_webhook(house, access, webhook)
+    if not is_sent:
+        raise WebhookArchived("the webhook is archived: it can be read, but is not sent again")
+    return found
 
 
 async def webhook_secret(house: House, access: Access) -> WebhookSecret:

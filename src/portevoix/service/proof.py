@@ -16,7 +16,7 @@ async def hear_call(house: House, access: Access, call: str) -> TelephoneAudio:
     """Read what is kept of one of the account's calls: of its last attempt that has something.
 
     Raises:
-        CallNotFound, CallNotRecorded.
+        CallNotFound, CallErased, CallNotRecorded.
     """
     campaign, position = parse_call_id(call)
     await house.campaigns.call(access.account_id, campaign, position)

@@ -200,7 +200,7 @@ async def all_calls(
 
 
 async def find_call(house: House, access: Access, call: str) -> Timeline:
-    """Read one of the account's calls with all that happened to it. Raises CallNotFound."""
+    """Read one of the account's calls with all that happened to it. Raises CallNotFound, CallErased."""
     campaign, position = parse_call_id(call)
     found = await house.campaigns.call(access.account_id, campaign, position)
     attempts = await house.campaigns.attempts(access.account_id, campaign, position)

@@ -12,6 +12,7 @@ from portevoix.domain.campaign import (
     ANY_CALL,
     Attempt,
     Call,
+    CallErased,
     CallFilter,
     CallNotFound,
     CallNotRecorded,
@@ -89,6 +90,10 @@ class PostgresCampaigns:
         place = {"public_id": campaign, "position": position, "after": position - 1}
         found = await self._calls({"account_id": account_id, **place, "most": 1})
         if not found:
+            values = {"account_id": account_id, "public_id": campaign, "before_id": None, "most": 1, "states": None}
+            for _, message in await self._campaigns(**values):
+                if message.calls_erased_at and 1 <= position <= message.total:
+                    raise CallErased("the calls of this message were erased")
             raise CallNotFound("there is no such call")
         return found[0]
 

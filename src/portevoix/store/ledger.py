@@ -96,7 +96,9 @@ class PostgresLedger:
             before = await _posted_before(connection, entry)
             if before is not None:
                 return before
-            if await _row(connection, "take_refund", {"hold_id": hold_id, "amount": amount_micros}) is None:
+            asked = {"hold_id": hold_id, "amount": amount_micros}
+            taken = await _row(connection, "take_refund", asked) or await _row(connection, "take_refund_of_past", asked)
+            if taken is None:
                 raise HoldExceeded(f"hold {hold_id} has not settled that much")
             return await _credit(connection, entry, at)
 
@@ -198,6 +200,7 @@ class PostgresLedger:
         async with self._database.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             await connection.execute("SET LOCAL statement_timeout = 0")  # a large ledger takes its time
+            await connection.execute(SQL["keep_past"])
             for invariant, query in CHECKS.items():
                 rows = await (await connection.execute(query)).fetchall()
                 found += [Violation(invariant, row, detail) for row, detail in rows]

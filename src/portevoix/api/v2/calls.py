@@ -10,7 +10,14 @@ from portevoix.api.v2.wire import messages as wire
 from portevoix.api.v2.wire.audio import ContentQuery
 from portevoix.api.v2.wire.common import cut
 from portevoix.domain.account import Scope
-from portevoix.domain.campaign import CallFilter, CallNotFound, CallNotRecorded, CampaignNotFound, parse_call_id
+from portevoix.domain.campaign import (
+    CallErased,
+    CallFilter,
+    CallNotFound,
+    CallNotRecorded,
+    CampaignNotFound,
+    parse_call_id,
+)
 from portevoix.domain.notice import parse_place
 from portevoix.service import proof, sent
 from portevoix.web.answer import Answer, Stream
@@ -85,7 +92,7 @@ CALL_OPERATIONS = (
         scope=Scope.READ,
         answer=wire.CallTimeline,
         run=_show,
-        refusals=(CallNotFound,),
+        refusals=(CallNotFound, CallErased),
     ),
     Operation(
         name="call_recording",
@@ -100,6 +107,6 @@ CALL_OPERATIONS = (
         answer=RANGED_WAV,
         run=_recording,
         query=ContentQuery,
-        refusals=(CallNotFound, CallNotRecorded, RangeOutside),
+        refusals=(CallNotFound, CallErased, CallNotRecorded, RangeOutside),
     ),
 )

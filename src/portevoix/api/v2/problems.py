@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from portevoix.api.v2.wire.orders import RefusedNumber, refused_number
-from portevoix.domain import audio, campaign, errors, recording, routing, safety, sandbox, speech
+from portevoix.domain import audio, campaign, errors, notice, recording, routing, safety, sandbox, speech
 from portevoix.web.answer import Answer, Headers
 from portevoix.web.body import BodyTooLarge, BodyTooSlow
 from portevoix.web.ranges import RangeOutside
@@ -63,6 +63,7 @@ ROWS: dict[type[errors.DomainError], Row] = {
     errors.IdempotencyConflict: Row(409, "The idempotency key was used for another request"),
     errors.Defect: Row(500, "Internal error"),
     campaign.CampaignBegun: Row(409, "The message cannot be changed any more"),
+    notice.WebhookArchived: Row(409, "The webhook is archived"),
     campaign.SenderNotAuthorized: Row(403, "The sender has not been verified"),
     routing.NoRoute: Row(422, "No route leads there"),
     routing.NoDepositRoute: Row(422, "No route takes deposits there"),

@@ -8,7 +8,7 @@ from portevoix.api.v2.operation import Call, Operation
 from portevoix.api.v2.wire import notices as wire
 from portevoix.api.v2.wire.common import cut
 from portevoix.domain.account import Scope
-from portevoix.domain.notice import WebhookNotFound, parse_place
+from portevoix.domain.notice import WebhookArchived, WebhookNotFound, parse_place
 from portevoix.service import notices
 
 _ID = re.compile(r"msg_[0-9a-f]{32}", re.ASCII)
@@ -81,7 +81,7 @@ WEBHOOK_OPERATIONS = (
         answer=wire.Webhook,
         run=_replay,
         is_one_transaction=True,
-        refusals=(WebhookNotFound,),
+        refusals=(WebhookNotFound, WebhookArchived),
     ),
     Operation(
         name="webhook_secret",

@@ -34,8 +34,10 @@ SELECT pg_notify('portevoix_calls', '') FROM placed;
 -- An account's campaigns, the newest first.
 SELECT c.public_id, c.kind, c.state, c.samples, encode(c.sha256, 'hex'), r.token, c.recording_name, c.text, c.language,
     c.sender, c.notify_url, c.email, c.retries, c.retry_spacing_s, c.is_scheduled, c.due_at, c.created_at, c.finished_at,
-    c.total, c.open, c.delivered, c.cancelled, c.reserved_micros, c.settled_micros, c.held_micros, c.id
+    c.total, c.open, c.delivered, c.cancelled, c.reserved_micros, c.settled_micros, c.held_micros,
+    CASE WHEN c.archived_at <= m.calls_erased_at THEN m.calls_erased_at END, c.id
 FROM campaign c LEFT JOIN recording r ON r.id = c.recording_id
+    LEFT JOIN past_month m ON m.month = date_trunc('month', c.finished_at AT TIME ZONE 'UTC')::date
 WHERE c.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR c.public_id = %(public_id)s)
     AND (%(before_id)s::bigint IS NULL OR c.id < %(before_id)s) AND (%(states)s::text[] IS NULL OR c.state = ANY(%(states)s))
 ORDER BY c.id DESC LIMIT %(most)s;
@@ -44,8 +46,10 @@ ORDER BY c.id DESC LIMIT %(most)s;
 -- Those that are in some states other than finished, which have an index of their own.
 SELECT c.public_id, c.kind, c.state, c.samples, encode(c.sha256, 'hex'), r.token, c.recording_name, c.text, c.language,
     c.sender, c.notify_url, c.email, c.retries, c.retry_spacing_s, c.is_scheduled, c.due_at, c.created_at, c.finished_at,
-    c.total, c.open, c.delivered, c.cancelled, c.reserved_micros, c.settled_micros, c.held_micros, c.id
+    c.total, c.open, c.delivered, c.cancelled, c.reserved_micros, c.settled_micros, c.held_micros,
+    CASE WHEN c.archived_at <= m.calls_erased_at THEN m.calls_erased_at END, c.id
 FROM campaign c LEFT JOIN recording r ON r.id = c.recording_id
+    LEFT JOIN past_month m ON m.month = date_trunc('month', c.finished_at AT TIME ZONE 'UTC')::date
 WHERE c.account_id = %(account_id)s AND c.state <> 'finished' AND c.state = ANY(%(states)s::text[])
     AND (%(before_id)s::bigint IS NULL OR c.id < %(before_id)s)
     AND (%(is_ahead)s::boolean IS NULL OR (c.is_scheduled AND c.due_at > %(at)s) = %(is_ahead)s)
@@ -56,7 +60,7 @@ ORDER BY c.id DESC LIMIT %(most)s;
 -- The campaign is found first, so that its calls are read in their order from the index, and no more of them than are asked for.
 SELECT %(public_id)s::text, c.position, c.number, c.product, c.state::text, c.outcome, c.due_at, c.ended_at, c.duration_s,
     c.reserved_micros, c.cost_micros, c.attempt
-FROM call c
+FROM every_call c
 WHERE c.campaign_id = (SELECT p.id FROM campaign p WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s)
     AND c.position > %(after)s AND (%(position)s::int IS NULL OR c.position = %(position)s)
     AND (%(states)s::text[] IS NULL OR c.state::text = ANY(%(states)s))
@@ -77,24 +81,25 @@ SELECT count(*), coalesce(sum(c.reserved_micros), 0)::bigint FROM call c JOIN ca
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.state IN ('scheduled', 'ready', 'paused', 'claimed');
 
 -- name: of_holds
--- The calls that holds were opened for: a hold's key names its call, which is found by that.
-SELECT h.id, p.public_id, c.position
-FROM hold h
+-- The calls that holds were opened for: a hold's key names its call, also one that was erased.
+SELECT h.id, p.public_id, substring(h.idempotency_key FROM '-([1-9][0-9]{0,6})$')::int
+FROM unnest(%(holds)s::bigint[]) AS k (id)
+CROSS JOIN LATERAL (SELECT id, account_id, idempotency_key FROM every_hold WHERE id = k.id LIMIT 1) h
 JOIN campaign p ON p.account_id = h.account_id AND p.public_id = split_part(h.idempotency_key, '-', 1)
-JOIN call c ON c.campaign_id = p.id AND c.hold_id = h.id
-    AND c.position = substring(h.idempotency_key FROM '-([1-9][0-9]{0,6})$')::int
-WHERE h.id = ANY(%(holds)s::bigint[]) AND h.account_id = %(account_id)s;
+WHERE h.account_id = %(account_id)s AND h.idempotency_key ~ '^[0-9A-Za-z]{10}-[1-9][0-9]{0,6}$'
+    AND substring(h.idempotency_key FROM '-([1-9][0-9]{0,6})$')::int <= p.total;
 
 -- name: attempts
 SELECT a.number, a.route, a.dialed_at, a.ringing_at, a.answered_at, a.ended_at, a.outcome, a.answerer, a.keys, p.created_at,
     a.cause, a.trace
-FROM campaign p JOIN call c ON c.campaign_id = p.id JOIN attempt a ON a.call_id = c.id
+FROM campaign p JOIN every_call c ON c.campaign_id = p.id
+    JOIN every_attempt a ON a.call_id = c.id AND (a.month IS NULL OR a.month = c.month)
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.position = %(position)s
 ORDER BY a.number;
 
 -- name: recorded
 -- What a call's far end said first, in the last attempt of which that is kept.
-SELECT r.alaw FROM campaign p JOIN call c ON c.campaign_id = p.id JOIN attempt_recording r ON r.call_id = c.id
+SELECT r.alaw FROM campaign p JOIN every_call c ON c.campaign_id = p.id JOIN attempt_recording r ON r.call_id = c.id
 WHERE p.account_id = %(account_id)s AND p.public_id = %(public_id)s AND c.position = %(position)s
 ORDER BY r.number DESC LIMIT 1;
 

@@ -75,6 +75,12 @@ UPDATE hold SET refunded_micros = refunded_micros + %(amount)s
 WHERE id = %(hold_id)s AND refunded_micros + %(amount)s <= settled_micros
 RETURNING account_id;
 
+-- name: take_refund_of_past
+-- The same for a hold that was archived: asked second, since one that is being archived is there by then.
+UPDATE past_hold SET refunded_micros = refunded_micros + %(amount)s
+WHERE id = %(hold_id)s AND refunded_micros + %(amount)s <= settled_micros
+RETURNING account_id;
+
 -- name: debit
 -- Takes credit away without a hold: a debit adjustment, an allotment. No row where there is too little.
 WITH balance AS (
@@ -120,20 +126,22 @@ SELECT p.account_id, p.id, s.kind, s.amount_micros, s.amount_micros, s.expires_a
 SELECT id, parent_id FROM account WHERE id = ANY(%(accounts)s::bigint[]);
 
 -- name: hold_account
-SELECT account_id FROM hold WHERE id = %(hold_id)s;
+SELECT account_id FROM every_hold WHERE id = %(hold_id)s;
 
 -- name: statement
 SELECT t.id, t.at, t.kind::text, t.amount_micros, p.available_change_micros, p.held_change_micros, t.available_after_micros,
     t.hold_id, a.public_id AS counterpart, t.reason,
     coalesce(t.idempotency_key, CASE t.kind WHEN 'reserve' THEN h.idempotency_key END) AS idempotency_key
-FROM transfer t
+FROM every_transfer t
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(change_micros) FILTER (WHERE side = 'available'), 0)::bigint AS available_change_micros,
-        coalesce(sum(change_micros) FILTER (WHERE side = 'held'), 0)::bigint AS held_change_micros
-    FROM posting WHERE transfer_id = t.id) p
-LEFT JOIN hold h ON h.id = t.hold_id
-LEFT JOIN transfer sent ON sent.id = t.counterpart_id
-LEFT JOIN transfer received ON received.counterpart_id = t.id
+    SELECT coalesce(sum(s.sign * t.amount_micros) FILTER (WHERE s.side = 'available'), 0)::bigint AS available_change_micros,
+        coalesce(sum(s.sign * t.amount_micros) FILTER (WHERE s.side = 'held'), 0)::bigint AS held_change_micros
+    FROM side_of_kind s WHERE s.kind = t.kind) p
+LEFT JOIN LATERAL (
+    SELECT idempotency_key FROM every_hold
+    WHERE id = t.hold_id AND (month IS NULL OR month = t.month) LIMIT 1) h ON true
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE id = t.counterpart_id LIMIT 1) sent ON true
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE counterpart_id = t.id LIMIT 1) received ON true
 LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.account_id = %(account_id)s AND t.id > %(after_id)s
 ORDER BY t.id LIMIT %(most)s;
@@ -142,25 +150,25 @@ ORDER BY t.id LIMIT %(most)s;
 -- The least number from which on an account's transfers are of a moment or later: what lies between its first and its last
 -- is halved again and again, since times grow with numbers.
 WITH RECURSIVE halving (low, high) AS (
-    SELECT (SELECT id FROM transfer WHERE account_id = %(account_id)s ORDER BY id LIMIT 1),
-        (SELECT id + 1 FROM transfer WHERE account_id = %(account_id)s ORDER BY id DESC LIMIT 1)
+    SELECT (SELECT id FROM every_transfer WHERE account_id = %(account_id)s ORDER BY id LIMIT 1),
+        (SELECT id + 1 FROM every_transfer WHERE account_id = %(account_id)s ORDER BY id DESC LIMIT 1)
     UNION ALL
     SELECT CASE WHEN p.at < %(moment)s THEN p.id + 1 ELSE h.low END, CASE WHEN p.at < %(moment)s THEN h.high ELSE h.middle END
     FROM (SELECT low, high, (low + high) / 2 AS middle FROM halving WHERE low < high) h
-    LEFT JOIN LATERAL (SELECT t.id, t.at FROM transfer t
+    LEFT JOIN LATERAL (SELECT t.id, t.at FROM every_transfer t
         WHERE t.account_id = %(account_id)s AND t.id >= h.middle AND t.id < h.high ORDER BY t.id LIMIT 1) p ON true
 )
 SELECT low FROM halving WHERE low >= high;
 
 -- name: newest_transfers
-SELECT t.id FROM transfer t
+SELECT t.id FROM every_transfer t
 WHERE t.account_id = %(account_id)s AND t.id >= %(from_id)s AND t.id < %(before_id)s
     AND (%(kinds)s::transfer_kind[] IS NULL OR t.kind = ANY(%(kinds)s))
     AND (%(first)s::timestamptz IS NULL OR t.at >= %(first)s) AND (%(until)s::timestamptz IS NULL OR t.at < %(until)s)
 ORDER BY t.id DESC LIMIT %(most)s;
 
 -- name: newest_seldom_transfers
--- Of kinds that calls do not make, which have an index of their own.
+-- Of kinds that calls do not make, which have an index of their own, and are never archived.
 SELECT t.id FROM transfer t
 WHERE t.account_id = %(account_id)s AND t.id >= %(from_id)s AND t.id < %(before_id)s
     AND t.kind NOT IN ('reserve', 'settle', 'release') AND t.kind = ANY(%(kinds)s::transfer_kind[])
@@ -171,19 +179,30 @@ ORDER BY t.id DESC LIMIT %(most)s;
 -- Transfers as their account sees them, the newest first, each with the call that it was for: a hold's key names it.
 SELECT t.id, t.at, t.kind::text, t.amount_micros, p.available_change_micros, p.held_change_micros, t.available_after_micros,
     t.hold_id, a.public_id AS counterpart, t.reason, t.idempotency_key,
-    CASE WHEN c.id IS NOT NULL THEN h.idempotency_key END AS call
-FROM transfer t
+    CASE WHEN c.id IS NOT NULL THEN coalesce(h.idempotency_key, r.idempotency_key) END AS call
+FROM every_transfer t
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(change_micros) FILTER (WHERE side = 'available'), 0)::bigint AS available_change_micros,
-        coalesce(sum(change_micros) FILTER (WHERE side = 'held'), 0)::bigint AS held_change_micros
-    FROM posting WHERE transfer_id = t.id) p
-LEFT JOIN hold h ON h.id = t.hold_id
-LEFT JOIN campaign c ON c.account_id = t.account_id AND c.public_id = split_part(h.idempotency_key, '-', 1)
-LEFT JOIN transfer sent ON sent.id = t.counterpart_id
-LEFT JOIN transfer received ON received.counterpart_id = t.id
+    SELECT coalesce(sum(s.sign * t.amount_micros) FILTER (WHERE s.side = 'available'), 0)::bigint AS available_change_micros,
+        coalesce(sum(s.sign * t.amount_micros) FILTER (WHERE s.side = 'held'), 0)::bigint AS held_change_micros
+    FROM side_of_kind s WHERE s.kind = t.kind) p
+LEFT JOIN LATERAL (
+    SELECT idempotency_key FROM every_hold
+    WHERE id = t.hold_id AND (month IS NULL OR month = t.month) LIMIT 1) h ON true
+LEFT JOIN LATERAL ( -- a refund stays when its hold is archived
+    SELECT idempotency_key FROM past_hold WHERE id = t.hold_id AND t.kind = 'refund' LIMIT 1) r ON true
+LEFT JOIN LATERAL (
+    SELECT id FROM campaign
+    WHERE public_id = split_part(coalesce(h.idempotency_key, r.idempotency_key), '-', 1) AND account_id = t.account_id
+    LIMIT 1) c ON true
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE id = t.counterpart_id LIMIT 1) sent ON true
+LEFT JOIN LATERAL (SELECT account_id FROM transfer WHERE counterpart_id = t.id LIMIT 1) received ON true
 LEFT JOIN account a ON a.id = coalesce(sent.account_id, received.account_id)
 WHERE t.id = ANY(%(transfers)s::bigint[])
 ORDER BY t.id DESC;
+
+-- name: keep_past
+-- Before the snapshot of a check: calls that were erased during it would be missed.
+LOCK TABLE past_call, past_attempt, past_webhook IN ACCESS SHARE MODE;
 
 -- name: spending
 -- Days are those of a time zone whose offset is of whole hours; the first one is whole.

@@ -57,33 +57,49 @@ RETURNING id;
 -- name: webhooks
 -- A row for each try, so that a webhook and its tries are of one moment.
 WITH page AS MATERIALIZED (
-    SELECT w.id, w.public_id, p.public_id AS campaign, c.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
-    FROM webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN call c ON c.id = w.call_id
+    SELECT w.id, w.public_id, p.public_id AS campaign, c.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at,
+        w.month
+    FROM every_webhook w JOIN campaign p ON p.id = w.campaign_id LEFT JOIN every_call c ON c.id = w.call_id
+        AND (c.month IS NULL OR c.month = date_trunc('month', p.finished_at AT TIME ZONE 'UTC')::date)
     WHERE w.account_id = %(account_id)s AND (%(public_id)s::text IS NULL OR w.public_id = %(public_id)s)
         AND (%(state)s::text IS NULL OR w.state = %(state)s)
         AND (%(before_id)s::bigint IS NULL OR w.id < %(before_id)s)
     ORDER BY w.id DESC LIMIT %(most)s
 )
-SELECT g.*, a.number, a.at, a.status, a.fault, a.body, a.duration_ms
-FROM page g LEFT JOIN webhook_attempt a ON a.webhook_id = g.id
+SELECT g.id, g.public_id, g.campaign, g.position, g.method, g.url, g.body, g.state, g.created_at, g.due_at,
+    a.number, a.at, a.status, a.fault, a.body, a.duration_ms
+FROM page g LEFT JOIN LATERAL (
+    SELECT * FROM every_webhook_attempt WHERE webhook_id = g.id AND (month IS NULL OR month = g.month) OFFSET 0) a ON true
 ORDER BY g.id DESC, a.number;
 
 -- name: webhooks_of_calls
 -- What was told of some calls, and of their messages as a whole: only deposits are told of so, once each.
 WITH asked AS (
-    SELECT p.id, p.public_id, p.kind, c.id AS call_id, c.position
+    SELECT p.id, p.public_id, p.kind, p.month, c.id AS call_id, c.position
     FROM unnest(%(campaigns)s::text[], %(positions)s::int[]) AS k (campaign, position)
-    JOIN campaign p ON p.public_id = k.campaign AND p.account_id = %(account_id)s
-    JOIN call c ON c.campaign_id = p.id AND c.position = k.position
+    CROSS JOIN LATERAL (
+        SELECT id, public_id, kind, date_trunc('month', finished_at AT TIME ZONE 'UTC')::date AS month FROM campaign
+        WHERE public_id = k.campaign AND account_id = %(account_id)s LIMIT 1) p
+    CROSS JOIN LATERAL (
+        SELECT id, position FROM every_call
+        WHERE campaign_id = p.id AND position = k.position AND (month IS NULL OR month = p.month) LIMIT 1) c
 ), page AS MATERIALIZED (
-    SELECT w.id, w.public_id, q.public_id AS campaign, q.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at
-    FROM asked q JOIN webhook w ON w.call_id = q.call_id
+    SELECT w.id, w.public_id, q.public_id AS campaign, q.position, w.method, w.url, w.body, w.state, w.created_at, w.due_at,
+        w.month
+    FROM asked q CROSS JOIN LATERAL (
+        SELECT * FROM every_webhook WHERE call_id = q.call_id AND (month IS NULL OR month = q.month) OFFSET 0) w
     UNION
-    SELECT w.id, w.public_id, q.public_id, NULL, w.method, w.url, w.body, w.state, w.created_at, w.due_at
-    FROM asked q JOIN webhook w ON w.campaign_id = q.id AND w.call_id IS NULL WHERE q.kind = 'deposit'
+    SELECT w.id, w.public_id, q.public_id, NULL, w.method, w.url, w.body, w.state, w.created_at, w.due_at,
+        w.month
+    FROM asked q CROSS JOIN LATERAL (
+        SELECT * FROM every_webhook
+        WHERE campaign_id = q.id AND call_id IS NULL AND (month IS NULL OR month = q.month) OFFSET 0) w
+    WHERE q.kind = 'deposit'
 )
-SELECT g.*, a.number, a.at, a.status, a.fault, a.body, a.duration_ms
-FROM page g LEFT JOIN webhook_attempt a ON a.webhook_id = g.id
+SELECT g.id, g.public_id, g.campaign, g.position, g.method, g.url, g.body, g.state, g.created_at, g.due_at,
+    a.number, a.at, a.status, a.fault, a.body, a.duration_ms
+FROM page g LEFT JOIN LATERAL (
+    SELECT * FROM every_webhook_attempt WHERE webhook_id = g.id AND (month IS NULL OR month = g.month) OFFSET 0) a ON true
 ORDER BY g.id DESC, a.number;
 
 -- name: secret_generation

@@ -27,7 +27,8 @@ FROM found c JOIN campaign p ON p.id = c.campaign_id
 -- name: inbox
 SELECT a.id, p.public_id, c.position, a.number, c.number, p.kind, p.text, p.recording_name, p.samples, a.route, a.dialed_at, a.ringing_at,
     a.answered_at, a.ended_at, a.outcome, a.answerer, a.keys
-FROM attempt a JOIN call c ON c.id = a.call_id JOIN campaign p ON p.id = c.campaign_id JOIN account o ON o.id = a.account_id
+FROM every_attempt a JOIN every_call c ON c.id = a.call_id AND (c.month IS NULL OR c.month = a.month)
+    JOIN campaign p ON p.id = c.campaign_id JOIN account o ON o.id = a.account_id
 WHERE a.account_id = %(account_id)s AND a.id > o.inbox_after AND (%(before_id)s::bigint IS NULL OR a.id < %(before_id)s)
     AND (%(entry)s::bigint IS NULL OR a.id = %(entry)s)
     AND (%(number)s::text IS NULL OR c.number = %(number)s) AND (%(campaign)s::text IS NULL OR p.public_id = %(campaign)s)
@@ -35,11 +36,12 @@ ORDER BY a.id DESC LIMIT %(most)s;
 
 -- name: played
 SELECT s.alaw, p.kind, a.answered_at, a.ended_at, a.outcome
-FROM attempt a JOIN call c ON c.id = a.call_id JOIN campaign p ON p.id = c.campaign_id JOIN sound s ON s.sha256 = p.sha256
+FROM every_attempt a JOIN every_call c ON c.id = a.call_id AND (c.month IS NULL OR c.month = a.month)
+    JOIN campaign p ON p.id = c.campaign_id JOIN sound s ON s.sha256 = p.sha256
 WHERE a.account_id = %(account_id)s AND a.id = %(entry)s;
 
 -- name: empty_inbox
-UPDATE account SET inbox_after = (SELECT coalesce(max(id), 0) FROM attempt WHERE account_id = %(account_id)s)
+UPDATE account SET inbox_after = (SELECT coalesce(max(id), 0) FROM every_attempt WHERE account_id = %(account_id)s)
 WHERE id = %(account_id)s AND mode = 'sandbox';
 
 -- name: drop_mails

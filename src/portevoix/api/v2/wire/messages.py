@@ -53,6 +53,7 @@ class Message(Struct, frozen=True):
         at: when it begins, or began.
         finished_at: when the last call was over.
         eta: about when it will be over; null where it is over or paused.
+        calls_erased_at: when its calls were erased, with the recipients' numbers; null where they are there.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Message(Struct, frozen=True):
     created_at: datetime
     finished_at: datetime | None
     eta: datetime | None
+    calls_erased_at: datetime | None
 
 
 class CancelledMessage(Message, frozen=True):
@@ -197,6 +199,7 @@ def message(sight: Sight) -> Message:
         created_at=seen.created_at,
         finished_at=seen.finished_at,
         eta=sight.ends_at,
+        calls_erased_at=seen.calls_erased_at,
     )
 
 
