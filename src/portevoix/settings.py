@@ -347,6 +347,12 @@ def _ports(text: str) -> tuple[int, int]:
     return ports
 
 
+def _folder(text: str) -> Path:
+    if not text:
+        raise InvalidValue("the path of a folder, not nothing")
+    return Path(text)
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -357,7 +363,7 @@ def _choice(*choices: str) -> Callable[[str], str]:
 
 
 _PARSERS: dict[str, Callable[[str], object]] = {
-    "data": Path,
+    "data": _folder,
     "database_url": lambda text: text or None,
     "database_direct_url": lambda text: text or None,
     "database_prepare": _choice("auto", "yes", "no"),

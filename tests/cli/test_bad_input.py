@@ -132,6 +132,7 @@ def test_a_file_that_is_no_tariff_is_refused(commands: Commands, tmp_path: Path,
 
 
 BAD_SETTINGS = {
+    "PORTEVOIX_DATA": "",
     "PORTEVOIX_PORT": "eighty",
     "PORTEVOIX_WORKERS": "0",
     "PORTEVOIX_LIMIT_ME": "5",
