@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import psycopg
 import pytest
 
 from portevoix.store import embedded
-from tests.parts import PATIENCE_S, Server
+from tests.parts import PATIENCE_S, Server, new_folder
 from tests.scenario.restoring import (
     HURRIED,
     PACED,
@@ -28,15 +27,15 @@ from tests.scenario.restoring import (
     wait_until_over,
 )
 
-CALLS = 900
+CALLS = 450
 BEFORE, MEANWHILE = 40, 40
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
     """Another data folder."""
-    with tempfile.TemporaryDirectory(prefix="portevoix-restored-") as folder:
-        yield Path(folder)
+    with new_folder("restored") as folder:
+        yield folder
 
 
 def nothing_is_dialled_until_somebody_decides(backed: Backed, data: Path) -> None:
