@@ -15,7 +15,9 @@ from pathlib import Path
 
 import psycopg
 
+from bench.copying import Connection
 from bench.demand import CALLS_A_DAY, Footprint, demand, fullest_share
+from bench.dialling import await_the_end
 from bench.figure import Figure, Run, beside, interleave
 from bench.nodes import Nodes
 from bench.postgres import Pgbench, another_database
@@ -38,10 +40,7 @@ AMOUNT_MICROS = 1_000
 PGBENCH_S = 5
 PGBENCH_CLIENTS = 8
 SHARDS = (2, 4, 8, 16, 64)
-LOOK_AGAIN_S = 0.05
-PATIENCE_S = 600
 
-OPEN = "SELECT coalesce(sum(open), 0)::bigint FROM campaign WHERE finished_at IS NULL"
 USED = """
     SELECT pg_database_size(current_database()), pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
         (SELECT buffers_written FROM pg_stat_checkpointer),
@@ -59,7 +58,7 @@ class Used:
     fsyncs: int
 
     @classmethod
-    def now(cls, connection: psycopg.Connection[tuple[int, ...]]) -> Used:
+    def now(cls, connection: Connection) -> Used:
         """Look, right after a checkpoint, so that all is written."""
         connection.execute("CHECKPOINT")
         connection.execute("SELECT pg_stat_force_next_flush()")
@@ -129,17 +128,11 @@ def _tell_demand(run: Run, footprints: list[Footprint], calls_a_second: float) -
         run.tell(f"growing: of {shards} shards the fullest has {share:.2f} times an even part of the calls")
 
 
-def _dial(
-    runner: asyncio.Runner, senders: Senders, nodes: Nodes, connection: psycopg.Connection[tuple[int, ...]]
-) -> int:
+def _dial(runner: asyncio.Runner, senders: Senders, nodes: Nodes, connection: Connection) -> int:
     """Send, dial and settle; returns how many calls that were."""
     waiting = sum(runner.run(senders.send(RECIPIENTS)) for _ in range(MESSAGES))
     nodes.dial()
-    deadline_s = time.perf_counter() + PATIENCE_S
-    while connection.execute(OPEN.encode()).fetchone() != (0,):
-        if time.perf_counter() > deadline_s:
-            raise RuntimeError("the calls do not come to their end")
-        time.sleep(LOOK_AGAIN_S)
+    await_the_end(connection)
     nodes.rest()
     return waiting
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import psycopg
 
 from bench.browsing import Browser
-from bench.copying import Connection
-from bench.dialling import OPEN
+from bench.dialling import await_the_end
 from bench.figure import Figure, Goal, Point, Run, beside, interleave
 from bench.filling import Filled, fill
 from bench.nodes import Nodes
@@ -48,8 +47,6 @@ SENDS = 5
 ASKED = 100
 OPENED = 15
 WARM_UP = 3
-LOOK_AGAIN_S = 0.005
-PATIENCE_S = 300
 
 SEND = f"POST /v1/tts/send, {RECIPIENTS} numbers"
 DIAL = f"claim, dial, file, settle {DIALLED:,} calls"
@@ -173,7 +170,7 @@ def _dial_ms(url: str, keys: Sequence[str]) -> float:
             asyncio.run(_queue(url, keys))
             began_s = time.perf_counter()
             node.dial()
-            _await_the_end(connection)
+            await_the_end(connection)
             took_s = time.perf_counter() - began_s
             node.rest()
     return took_s * 1_000
@@ -187,14 +184,6 @@ async def _queue(url: str, keys: Sequence[str]) -> None:
             access = await opened.house.keys.access(digest(PEPPER, key))
             assert access is not None, "its account is there"
             await send(opened.house, access, order)
-
-
-def _await_the_end(connection: Connection) -> None:
-    deadline_s = time.perf_counter() + PATIENCE_S
-    while connection.execute(OPEN).fetchall() != [(0,)]:
-        if time.perf_counter() > deadline_s:
-            raise RuntimeError("the calls do not come to their end")
-        time.sleep(LOOK_AGAIN_S)
 
 
 def _send_ms(browser: Browser, key: str) -> float:
