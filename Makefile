@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
-JOBS   ?= 4
+JOBS   ?= 3
 
 .PHONY: help demo test lint bench chaos clean
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ demo: $(STAMP) ## start a server with a demo account and 100 € of sandbox cred
 
 test: $(STAMP) ## run the whole suite against a real PostgreSQL
 	@echo "==> running the tests (an embedded PostgreSQL starts in a temporary folder)"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart 0 $(ARGS)
 
 lint: $(STAMP) ## style, types and the rooms' import contracts
 	@echo "==> style";   $(BIN)/ruff check . && $(BIN)/ruff format --check .

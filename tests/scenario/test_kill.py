@@ -17,7 +17,7 @@ from portevoix.store.migrate import migrate
 from tests.conftest import PEPPER
 from tests.parts import portevoix
 
-ROUNDS = 12
+ROUNDS = 8
 RESERVES = 200
 SEED = 20260113
 

@@ -242,7 +242,7 @@ def test_any_order_of_commands_agrees_with_the_model(url: str) -> None:
             run_state_machine_as_test(
                 LedgerMachine,
                 settings=settings(
-                    max_examples=100,
+                    max_examples=50,
                     stateful_step_count=30,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),

@@ -45,7 +45,7 @@ CHECKS = (
 )
 
 bounded = settings(
-    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 keyed = settings(bounded, max_examples=EXAMPLES, phases=[Phase.generate])
 
