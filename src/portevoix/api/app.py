@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from portevoix.api import reference_page, voices_page
 from portevoix.api.guard import Counted, Guard
 from portevoix.api.openapi import openapi
 from portevoix.api.operations import Probe, probes_of
+from portevoix.api.schema import Schema
 from portevoix.api.v1 import refusals
 from portevoix.api.v1 import routes as v1
 from portevoix.api.v1.wire import encode_json
@@ -134,15 +135,20 @@ def _is_v2(scope: Scope) -> bool:
 
 
 def _routes(doorstep: Doorstep, guard: Guard, rules: Rules, figures: Callable[[], Answer]) -> list[Route]:
-    description = openapi(v1.OPERATIONS, v2.OPERATIONS, rules.allowed)
-    document = Answer(200, msgspec.json.encode(description))
+    @cache  # made when it is first asked for: no start waits for it
+    def description() -> Schema:
+        return openapi(v1.OPERATIONS, v2.OPERATIONS, rules.allowed)
 
     @lru_cache(maxsize=8)
     def reference_at(base_url: str) -> Answer:
-        return reference_page.render(description, base_url)
+        return reference_page.render(description(), base_url)
+
+    @cache
+    def document() -> Answer:
+        return Answer(200, msgspec.json.encode(description()))
 
     async def described(_scope: Scope) -> Answer:
-        return document
+        return document()
 
     async def reference(scope: Scope) -> Answer:
         return reference_at(_base_url(scope))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from email.utils import mktime_tz, parsedate_tz
+from functools import cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,12 @@ class _Received:
     status: int | None = None
     retry_after_s: int | None = None
     body: bytearray = field(default_factory=bytearray)
+
+
+@cache
+def _system_tls() -> ssl.SSLContext:
+    """Trust the system's authorities: reading them takes longer than all else that a start does here."""
+    return httpcore2.default_ssl_context()
 
 
 class HttpWebhooks:
@@ -78,7 +85,7 @@ class HttpWebhooks:
         self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._agent = f"Portevoix/{version('portevoix')}"
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or httpcore2.default_ssl_context(),
+            ssl_context=tls or _system_tls(),
             max_connections=None,
             max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_S,
