@@ -29,6 +29,7 @@ from portevoix.domain.campaign import Kind, Order
 from portevoix.domain.speech import Utterance
 from portevoix.service.campaigns import send
 from portevoix.service.keys import digest
+from portevoix.service.restoring import go_on
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
 USUAL = 10**4
@@ -158,9 +159,17 @@ def _copied(filled: Filled) -> Iterator[str]:
     with psycopg.connect(filled.url.replace(f"/{_name(filled.url)}?", "/postgres?"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {_name(filled.url)}".encode())
         try:
-            yield filled.url.replace(f"/{_name(filled.url)}?", f"/{name}?")
+            url = filled.url.replace(f"/{_name(filled.url)}?", f"/{name}?")
+            asyncio.run(_go_on(url))
+            yield url
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+async def _go_on(url: str) -> None:
+    """Dial in a database that stands elsewhere than it did: a copy has lost nothing."""
+    async with bootstrap.open_house(url, PEPPER) as opened:
+        await go_on(opened.house)
 
 
 def _dial_ms(url: str, keys: Sequence[str]) -> float:
