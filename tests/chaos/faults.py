@@ -82,7 +82,7 @@ def _draw(
     lasts_s = round(chance.uniform(0, 1), 2)
     what, victim = "", chance.choice(workers)
     match kind:
-        case Kind.SLEEP | Kind.HOLD:
+        case Kind.SLEEP | Kind.HOLD | Kind.RESTART | Kind.CRASH | Kind.KILL_POSTGRES:
             lasts_s = round(chance.uniform(0.2, 2) * lease_s, 2)
         case Kind.CUT_ANSWER:
             what = f"after {chance.randrange(1, 4_000)} bytes"
@@ -91,8 +91,8 @@ def _draw(
             lasts_s = round(chance.uniform(1, 2) * lease_s, 2)
         case Kind.BAD_RECEIVER:
             victim, what, lasts_s = RECEIVER, chance.choice(MANNERS), round(chance.uniform(1, 3), 2)
-        case kind if kind in OF_POSTGRES:
-            victim = POSTGRES
         case _:
             pass
+    if kind in OF_POSTGRES:
+        victim = POSTGRES
     return Fault(kind, victim, after, lasts_s, what)

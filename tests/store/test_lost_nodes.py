@@ -51,13 +51,29 @@ async def test_a_live_nodes_calls_are_left_alone(house: House, alice: Customer, 
     assert sorted(await alice.states(placing.campaign)) == [CallState.CLAIMED, CallState.DIALING]
 
 
-async def test_a_node_that_was_taken_for_dead_cannot_renew_nor_dial(
+async def test_a_node_that_was_silent_cannot_dial_until_it_is_heard_again(
     house: House, alice: Customer, node: Node, clock: ManualClock
 ) -> None:
-    await alice.send(numbers(1))
+    await alice.send(numbers(2))
+    silent, heard = await node.claim(1), await node.claim(1)
+    clock.advance(seconds=10 * LEASE_S)
+    assert await dialling.recover(house, may_judge=False) == []
+    assert await node.dial(silent) == []
+    assert await house.calls.renew(node.number, LEASE_S)
+    assert [dial.call_id for dial in await node.dial(heard)] == [heard[0].id]
+
+
+async def test_a_node_that_was_taken_for_dead_cannot_renew_nor_dial_though_not_all_was_taken_from_it_yet(
+    house: House, alice: Customer, node: Node, clock: ManualClock
+) -> None:
+    await alice.send(numbers(2))
     claimed = await node.claim()
     clock.advance(seconds=LEASE_S)
+    await house.calls.forsake(1)
     assert not await house.calls.renew(node.number, LEASE_S)
+    await house.calls.forsake(1, may_judge=False)
+    again = await (await Node.of(house)).claim()
+    assert sorted(one.id for one in again) == sorted(one.id for one in claimed), "it is known to be dead"
     assert await node.dial(claimed) == []
 
 

@@ -20,7 +20,7 @@ from portevoix.ports import House
 from portevoix.store.calls import PostgresCalls
 from portevoix.worker.dialler import Dialler, Terms
 from portevoix.worker.pace import Pace
-from tests.parts import PATIENCE_S
+from tests.parts import PATIENCE_S, ManualClock
 from tests.store.test_calls import Customer
 
 T = TypeVar("T")
@@ -150,6 +150,28 @@ class WatchedCalls(PostgresCalls):
         self.claimed: Tally[Any] = Tally()
         self.filed_reports: Tally[int] = Tally()
         self.said: Tally[Progress] = Tally()
+        self.joined: Tally[int] = Tally()
+        self.heard: Tally[int] = Tally()
+
+    async def join(self, *what: Any) -> int:
+        """Begin as a node."""
+        node = await super().join(*what)
+        self.joined.add(node)
+        self.heard.add(node)
+        return node
+
+    async def renew(self, node: int, lease_s: int) -> bool:
+        """Stay alive."""
+        is_alive = await super().renew(node, lease_s)
+        if is_alive:
+            self.heard.add(node)
+        return is_alive
+
+    async def let_a_lease_pass(self, clock: ManualClock) -> None:
+        """Let as much time pass as a lease of ``TERMS``, in which the node of these calls is heard as it should be."""
+        for _ in range(4):
+            await self.heard.wait_for(len(self.heard.all) + 1)
+            clock.advance(seconds=TERMS.lease_s / 3)
 
     async def claim(self, *what: Any) -> Any:
         """Take due calls."""

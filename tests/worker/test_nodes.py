@@ -17,6 +17,7 @@ from portevoix.domain.dialling import Conclusion
 from portevoix.domain.errors import Unavailable
 from portevoix.ports import House
 from portevoix.service import credit
+from portevoix.worker.pace import Pace
 from tests.parts import ManualClock
 from tests.store.test_calls import CALL_MICROS, LEASE_S, MICROS, Customer, Node, numbers
 from tests.worker.conftest import FORGETFUL, FREE, TERMS, Phones, Tally, WatchedCalls, at_work, dialler
@@ -29,20 +30,48 @@ def settled() -> Tally[Conclusion]:
 
 
 async def test_a_node_whose_lease_ended_dials_nothing_more(
-    house: House, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
+    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
 ) -> None:
+    house, calls = opened.house, WatchedCalls(opened)
     forgetful, other = Phones(are_held=True), Phones()
     await alice.send(numbers(1))
     async with at_work(dialler(house, forgetful, terms=FORGETFUL)):
         await forgetful.dials.wait_for(1)
         clock.advance(seconds=FORGETFUL.lease_s)
-        async with at_work(dialler(house, other, on_settled=settled.extend)):
+        async with at_work(dialler(replace(house, calls=calls), other, on_settled=settled.extend)):
             await alice.send(numbers(20))
+            await calls.let_a_lease_pass(clock)
             concluded = await settled.wait_for(21)
     assert (len(forgetful.dials.all), len(other.dials.all)) == (1, 20)
     assert Counter(one.filed.report.outcome for one in concluded) == {Outcome.LOST: 1, Outcome.ANSWERED: 20}
     assert await alice.balance() == (100 * MICROS - 20 * CALL_MICROS, 0)
     assert await credit.check_ledger(house) == []
+
+
+async def test_nodes_that_were_all_silent_for_longer_than_their_leases_come_back_and_their_calls_go_on(
+    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion], url: str
+) -> None:
+    """So it is when the database was away, or all machines slept: nobody can tell who is dead."""
+    watched = [WatchedCalls(opened) for _ in range(2)]
+    phones = [Phones(are_held=True) for _ in watched]
+    terms = replace(TERMS, route=Pace(2, FREE.per_second))
+    nodes = [
+        dialler(replace(opened.house, calls=calls), own, terms=terms, on_settled=settled.extend)
+        for calls, own in zip(watched, phones, strict=True)
+    ]
+    async with at_work(*nodes):
+        placing = await alice.send(numbers(4))
+        for own in phones:
+            await own.dials.wait_for(2)
+        clock.advance(seconds=10 * TERMS.lease_s)
+        for calls in watched:
+            await calls.heard.wait_for(len(calls.heard.all) + 2)
+            await calls.let_a_lease_pass(clock)
+        for own in phones:
+            own.release()
+        await settled.wait_for(4)
+    assert [len(calls.joined.all) for calls in watched] == [1, 1]
+    assert await alice.states(placing.campaign) == [CallState.FINISHED] * 4
 
 
 async def test_a_node_that_was_taken_for_dead_begins_anew_as_another(
@@ -52,7 +81,7 @@ async def test_a_node_that_was_taken_for_dead_begins_anew_as_another(
     async with at_work(dialler(house, phones, on_settled=settled.extend)):
         await alice.send(numbers(1))
         await settled.wait_for(1)
-        clock.advance(seconds=TERMS.lease_s)
+        await house.calls.leave(1)  # as one is marked that others take for dead
         await alice.send(numbers(5))
         await settled.wait_for(6)
         with psycopg.connect(url) as connection:
@@ -65,40 +94,32 @@ async def test_a_node_that_was_taken_for_dead_begins_anew_as_another(
 class BuriedOnTheWay(WatchedCalls):
     """The first claim that finds something reaches the database after its node was buried, and another has begun."""
 
-    def __init__(self, opened: bootstrap.Opened, clock: ManualClock) -> None:
+    def __init__(self, opened: bootstrap.Opened) -> None:
         super().__init__(opened)
         self.go_on = asyncio.Event()
-        self._joined: Tally[int] = Tally()
         self._swept: Tally[int] = Tally()
-        self._hand = clock
 
-    async def join(self, *what: Any) -> int:
-        """Begin as a node."""
-        node = await super().join(*what)
-        self._joined.add(node)
-        return node
-
-    async def forsake(self, most: int) -> Any:
+    async def forsake(self, *what: Any, **how: Any) -> Any:
         """Bury the dead."""
-        found = await super().forsake(most)
+        found = await super().forsake(*what, **how)
         self._swept.add(1)
         return found
 
     async def claim(self, *what: Any) -> Any:
         """Take due calls, late."""
-        if self.go_on.is_set() and len(self._joined.all) == 1:
-            self._hand.advance(seconds=TERMS.lease_s)
+        if self.go_on.is_set() and len(self.joined.all) == 1:
+            await self.leave(self.joined.all[0])  # as one is marked that others take for dead
             await self._swept.wait_for(len(self._swept.all) + 2)
-            await self._joined.wait_for(2)
+            await self.joined.wait_for(2)
         return await super().claim(*what)
 
 
 async def test_what_a_node_claims_that_was_buried_meanwhile_is_dialled_all_the_same(
-    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
+    opened: bootstrap.Opened, hearing: None, alice: Customer, settled: Tally[Conclusion]
 ) -> None:
-    calls, phones = BuriedOnTheWay(opened, clock), Phones()
+    calls, phones = BuriedOnTheWay(opened), Phones()
     async with at_work(dialler(replace(opened.house, calls=calls), phones, on_settled=settled.extend)):
-        await calls._joined.wait_for(1)
+        await calls.joined.wait_for(1)
         calls.go_on.set()
         await alice.send(numbers(3))
         await settled.wait_for(3)
@@ -106,16 +127,18 @@ async def test_what_a_node_claims_that_was_buried_meanwhile_is_dialled_all_the_s
 
 
 async def test_what_a_dead_node_had_claimed_is_dialled_by_another_and_what_it_was_dialling_never_again(
-    house: House, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
+    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
 ) -> None:
+    house, calls = opened.house, WatchedCalls(opened)
     placing = await alice.send(numbers(5), retries=Retries(3, 1))
     dead = await Node.of(house)
     dialled = await dead.dial(await dead.claim(2))
     claimed = await dead.claim(2)
     phones = Phones()
-    async with at_work(dialler(house, phones, on_settled=settled.extend)):
+    async with at_work(dialler(replace(house, calls=calls), phones, on_settled=settled.extend)):
         await settled.wait_for(1)  # the one that nobody had claimed
         clock.advance(seconds=LEASE_S)
+        await calls.let_a_lease_pass(clock)
         await settled.wait_for(5)
     assert not {dial.call_id for dial in dialled} & {call for call, _ in phones.asked()}
     assert {(one.id, 1) for one in claimed} < set(phones.asked())
@@ -128,41 +151,39 @@ async def test_what_a_dead_node_had_claimed_is_dialled_by_another_and_what_it_wa
 class Sleeping(WatchedCalls):
     """The node sleeps for longer than its lease when its first dialling is committed, and hears of it only then."""
 
-    def __init__(self, opened: bootstrap.Opened, clock: ManualClock, joins: int) -> None:
+    def __init__(self, opened: bootstrap.Opened, clock: ManualClock, meanwhile: str) -> None:
         super().__init__(opened)
-        self._joined: Tally[int] = Tally()
-        self._joins = joins
+        self._meanwhile = meanwhile
         self._hand = clock
-
-    async def join(self, *what: Any) -> int:
-        """Begin as a node."""
-        node = await super().join(*what)
-        self._joined.add(node)
-        return node
+        self._has_slept = False
 
     async def dial(self, *what: Any) -> Any:
         """Commit that calls are dialled."""
         done = await super().dial(*what)
-        if len(self._joined.all) == 1:
+        if not self._has_slept:
+            self._has_slept = True
             self._hand.advance(seconds=TERMS.lease_s)
-            await self._joined.wait_for(self._joins)
+            if self._meanwhile == "it came back":
+                await self.heard.wait_for(len(self.heard.all) + 2)
+            if self._meanwhile == "it began anew":
+                await self.leave(self.joined.all[0])  # as one is marked that others take for dead
+                await self.joined.wait_for(2)
         return done
 
 
-@pytest.mark.parametrize("joins", [1, 2], ids=["at once", "begun anew meanwhile"])
+@pytest.mark.parametrize("meanwhile", ["nothing", "it came back", "it began anew"])
 async def test_a_node_that_slept_since_it_committed_a_call_asks_no_carrier(
     opened: bootstrap.Opened,
     hearing: None,
     alice: Customer,
     clock: ManualClock,
     settled: Tally[Conclusion],
-    joins: int,
+    meanwhile: str,
 ) -> None:
-    calls, phones = Sleeping(opened, clock, joins), Phones()
+    calls, phones = Sleeping(opened, clock, meanwhile), Phones()
     first = await alice.send(numbers(2))
     async with at_work(dialler(replace(opened.house, calls=calls), phones, on_settled=settled.extend)):
         await settled.wait_for(2)
-        await calls._joined.wait_for(2)
         second = await alice.send(numbers(3))
         await settled.wait_for(5)
     assert await alice.states(first.campaign) == [CallState.UNCERTAIN] * 2

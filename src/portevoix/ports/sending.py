@@ -166,8 +166,12 @@ class Calls(Protocol):
     async def at_node(self, node: int) -> Sequence[tuple[int, CallState, int]]:
         """Read what a node has by the books, without a filed report: calls, their states and attempts."""
 
-    async def forsake(self, most: int) -> Sequence[tuple[int, int]]:
-        """Give back what dead nodes had claimed; returns calls that they were dialling, with their attempts."""
+    async def forsake(self, most: int, *, may_judge: bool = True) -> Sequence[tuple[int, int]]:
+        """Give back what dead nodes had claimed; returns calls that they were dialling, with their attempts.
+
+        Args:
+            may_judge: whether silent nodes are dead; otherwise those alone that have left.
+        """
 
     async def sound(self, sha256: bytes) -> TelephoneAudio:
         """Read what a call plays."""

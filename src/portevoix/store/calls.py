@@ -196,18 +196,18 @@ class PostgresCalls:
             (call, CallState(state), attempt) for call, state, attempt in await self._rows("at_node", {"node": node})
         ]
 
-    async def forsake(self, most: int) -> Sequence[tuple[int, int]]:
+    async def forsake(self, most: int, *, may_judge: bool = True) -> Sequence[tuple[int, int]]:
         """Give back what dead nodes had claimed; returns calls that they were dialling, with their attempts."""
         async with self._database.transaction() as connection:
-            rows = await (await connection.execute(SQL["dead_nodes"], {"at": self._clock.now()})).fetchall()
+            asked = {"at": self._clock.now(), "may_judge": may_judge}
+            rows = await (await connection.execute(SQL["dead_nodes"], asked)).fetchall()
             nodes = [node for (node,) in rows]
             if not nodes:
                 return []
             rows = await (await connection.execute(SQL["forsaken"], {"nodes": nodes, "most": most})).fetchall()
             claimed = [call for call, state, _ in rows if state == CallState.CLAIMED]
             await connection.execute(SQL["return_forsaken"], {"calls": claimed})
-            if not rows:
-                await connection.execute(SQL["bury"], {"nodes": nodes})
+            await connection.execute(SQL["condemn" if rows else "bury"], {"nodes": nodes})
             await connection.execute(WAKE)
         return [(call, attempt) for call, state, attempt in rows if state != CallState.CLAIMED]
 

@@ -125,18 +125,19 @@ class Dialler:
             return 0
         self._looks_again_at = now  # where all of them wait for their trunks now, others may be behind them
         names = [route.name for route in self._routes]
+        since = self._house.clock.now()
         dials = await dialling.begin(self._house, node, claimed, names, self._engines)
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
-            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, node))
+            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, node, since))
         await asyncio.sleep(0)
         return len(dials)
 
-    async def _call(self, dial: Dial, node: int) -> None:
+    async def _call(self, dial: Dial, node: int, since: datetime) -> None:
         """Have a carrier make one call, and hand its report in."""
         report: Report | None = None
         try:
-            if dial.refused is not None or self._presence.is_alive(node):
+            if dial.refused is not None or self._presence.has_lasted(node, since):
                 report = dial.refused or await self._ask(dial)
             else:  # others may have told its owner already that nobody knows how it ended
                 log.warning("call_let_be", call=dial.call, attempt=dial.attempt)
@@ -177,7 +178,8 @@ class Dialler:
         while True:
             try:
                 await self._look_for_orphans()
-                self._desk.settle_soon(await dialling.recover(self._house, self._presence.number))
+                node, may_judge = self._presence.number, self._presence.may_judge
+                self._desk.settle_soon(await dialling.recover(self._house, node, may_judge=may_judge))
             except DomainError as error:
                 log.warning("recovery_failed", error=error.message)
             await asyncio.sleep(AGAIN_S)

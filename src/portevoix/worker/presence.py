@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,6 +12,13 @@ from portevoix.domain.errors import DomainError
 from portevoix.ports import House, Standing
 
 LEASE_S = 15
+
+#: A lease is renewed each third of it. It is unbroken where each renewal was begun at most this much of it after
+#: the one before; so whoever sees its own unbroken knows that others could have renewed theirs.
+UNBROKEN = 2 / 3
+
+#: A renewal that failed is tried again so soon, or at its usual time.
+AGAIN_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +48,27 @@ class Presence:
         self._standing = standing
         self._lease_s = lease_s
         self._on_joined = on_joined
-        self._lease_until = house.clock.now()
+        self._lease = timedelta(seconds=lease_s)
+        self._began = self._renewed_at = house.clock.now() - self._lease
 
-    def is_alive(self, node: int) -> bool:
-        """Tell whether this is still that node, and nobody can have taken it for dead: the process may have slept."""
-        return node == self.number and self._house.clock.now() < self._lease_until
+    def has_lasted(self, node: int, since: datetime) -> bool:
+        """Tell whether this is still that node, and was it without a break since: the process may have slept.
+
+        Where there was one, others may have taken the node for dead.
+        """
+        return node == self.number and self._began <= since and self._is_unbroken
+
+    @property
+    def may_judge(self) -> bool:
+        """Whether whoever is silent is dead: this process was heard for a lease, and so could they have been.
+
+        While the database is away, everybody is silent. They are given time to come back when it does.
+        """
+        return self._is_unbroken and self._house.clock.now() - self._began >= self._lease
+
+    @property
+    def _is_unbroken(self) -> bool:
+        return self._house.clock.now() - self._renewed_at <= UNBROKEN * self._lease
 
     async def run(self) -> None:
         """Be there until cancelled."""
@@ -56,16 +79,26 @@ class Presence:
 
     async def keep(self) -> None:
         """Keep the lease; a node that was taken for dead begins anew, as another."""
+        pause_s = self._lease_s / 3
         while True:
-            lease_until = self._house.clock.now() + timedelta(seconds=self._lease_s)
             try:
-                if not self.number or not await self._house.calls.renew(self.number, self._lease_s):
-                    self.number = await self._house.calls.join(self._name, self._lease_s, self._standing)
-                    self._on_joined()
-                self._lease_until = lease_until
+                await self._renew()
+                await asyncio.sleep(pause_s)
             except DomainError as error:
                 log.warning("lease_failed", error=error.message)
-            await asyncio.sleep(self._lease_s / 3)
+                await asyncio.sleep(min(AGAIN_S, pause_s))
+
+    async def _renew(self) -> None:
+        """Renew the lease, or begin as a node. Raises what the store raises."""
+        now = self._house.clock.now()
+        if self.number and await self._house.calls.renew(self.number, self._lease_s):
+            if not self._is_unbroken:
+                self._began = now
+        else:
+            self.number = await self._house.calls.join(self._name, self._lease_s, self._standing)
+            self._began = now
+            self._on_joined()
+        self._renewed_at = now
 
     async def leave(self) -> None:
         """End as a node; where that fails, the lease ends by itself."""

@@ -29,6 +29,7 @@ class Books:
         self.campaigns: list[Campaign] = []
         self.calls: dict[str, Call] = {}
         self.leases: dict[int, datetime] = {}
+        self.dead: set[int] = set()
 
     # what customers do
 
@@ -151,6 +152,7 @@ class Books:
 
     def recover(self, now: datetime) -> set[int]:
         """Somebody looks after what dead nodes left; returns what waits to be settled."""
+        self.dead |= {node for node in self.leases if not self.is_alive(node, now)}
         for call in self.calls.values():
             if call.node is not None and not self.is_alive(call.node, now):
                 self.lose(call, now)

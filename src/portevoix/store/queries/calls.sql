@@ -5,11 +5,16 @@ INSERT INTO node (name, started_at, lease_until, role, version, shares_limits, s
 VALUES (%(name)s, %(at)s, %(lease_until)s, %(role)s, %(version)s, %(shares_limits)s, %(at)s) RETURNING id;
 
 -- name: renew
-UPDATE node SET lease_until = %(lease_until)s, seen_at = %(at)s WHERE id = %(node)s AND lease_until > %(at)s RETURNING id;
+-- Late as well, as long as nobody has taken it for dead: the database may have been away.
+UPDATE node SET lease_until = %(lease_until)s, seen_at = %(at)s WHERE id = %(node)s AND isfinite(lease_until) RETURNING id;
 
 -- name: leave
 -- Its lease ends now: whoever sweeps looks after what it left, and buries it.
 UPDATE node SET lease_until = '-infinity' WHERE id = %(node)s;
+
+-- name: condemn
+-- What was theirs is taken from them step by step: from now on they cannot come back.
+UPDATE node SET lease_until = '-infinity' WHERE id = ANY(%(nodes)s::bigint[]);
 
 -- name: bury
 DELETE FROM node WHERE id = ANY(%(nodes)s::bigint[]);
@@ -207,7 +212,9 @@ SELECT p.id, p.account_id, p.public_id, p.kind, p.state, p.total, p.delivered, p
 FROM campaign p JOIN account o ON o.id = p.account_id WHERE p.id = ANY(%(campaigns)s::bigint[]) ORDER BY p.id;
 
 -- name: dead_nodes
-SELECT id FROM node WHERE lease_until <= %(at)s ORDER BY id FOR UPDATE SKIP LOCKED;
+-- Those that have left or were condemned, and those that are silent, where whoever asks may judge that.
+SELECT id FROM node WHERE lease_until = '-infinity' OR (%(may_judge)s AND lease_until <= %(at)s)
+ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: forsaken
 -- Calls that a dead node had: what it had claimed, then what it was dialling without a filed report.

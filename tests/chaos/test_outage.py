@@ -1,0 +1,34 @@
+"""A database that is away for longer than a lease: nobody can be heard, so nobody is dead."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.chaos import oracle
+from tests.chaos.field import Terms, laid_out
+from tests.chaos.rounds import comes, is_over
+from tests.store.test_calls import numbers
+
+#: Calls last for eight seconds: longer than the database is away.
+TERMS = Terms(workers=2, speed="1", lease_s=2, sets_clocks=False)
+CALLS = 20
+AWAY_S = 2.5 * TERMS.lease_s
+
+
+async def test_calls_that_are_under_way_while_the_database_is_away_end_as_they_do(data_folder: Path) -> None:
+    async with laid_out(TERMS, data_folder) as field:
+        nodes = await field.postgres.ask("SELECT id FROM node ORDER BY id")
+        sent = await field.send([f"+{number.digits}" for number in numbers(CALLS)])
+
+        async def all_ring() -> bool:
+            return len(field.testimony.hear()) == CALLS
+
+        assert await comes(all_ring, 60)
+        await field.postgres.stop("fast")
+        await asyncio.sleep(AWAY_S)
+        await field.postgres.start()
+        assert await comes(lambda: is_over(field), 60)
+        assert await oracle.verdict(field, [sent]) == []
+        assert await field.postgres.ask("SELECT DISTINCT state::text FROM call") == [("finished",)]
+        assert await field.postgres.ask("SELECT id FROM node ORDER BY id") == nodes, "none had to begin anew"
