@@ -120,6 +120,14 @@ class Settings:
     lease_s: Annotated[
         int, About("15", "seconds after which a process that dials is taken for dead, unless it shows itself before")
     ]
+    drain_s: Annotated[
+        int | None,
+        About(
+            "auto",
+            "seconds that calls under way are let go on when a process is told to stop; `auto`: 60 in "
+            "`portevoix work`, none in `portevoix serve`, which answers no requests meanwhile",
+        ),
+    ]
     most_recipients: Annotated[int, About("100000", "recipients of one message at most, through `/v2`")]
     bill_unanswered: Annotated[
         bool, About("no", "whether a call that rang and nobody answered costs its connection fee and minimum")
@@ -390,6 +398,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "account_calls_at_once": lambda text: _number(1, 10**6, text),
     "account_calls_per_second": lambda text: _number(1, 10**6, text),
     "lease_s": lambda text: _number(1, 3_600, text),
+    "drain_s": lambda text: None if text == "auto" else _number(0, 3_600, text),
     "most_recipients": lambda text: _number(1, 10**6, text),
     "bill_unanswered": lambda text: _yes(text),
     "bill_uncertain": lambda text: _yes(text),
@@ -430,7 +439,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 def _write(name: str, value: object) -> str:
     if name == "rtp_ports":
         return "-".join(map(str, value))  # type: ignore[call-overload]
-    if name == "media_processes" and value is None:
+    if name in ("drain_s", "media_processes") and value is None:
         return "auto"
     if isinstance(value, frozenset):
         return " ".join(sorted(value))

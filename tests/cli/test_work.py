@@ -13,12 +13,12 @@ import httpx2
 import psycopg
 import pytest
 
-from portevoix.client import AsyncVoicePartner
+from portevoix.client import AsyncVoicePartner, VoicePartner
 from portevoix.store import embedded
 from tests.client.conftest import FAST
 from tests.client.test_sending import ANSWERED, TEXT, WAIT_S
 from tests.notify.receiver import Receiver
-from tests.parts import PATIENCE_S, Server, Worker, free_port, portevoix
+from tests.parts import PATIENCE_S, Server, Worker, free_port, portevoix, until
 
 DOOR = FAST | {"PORTEVOIX_WORK": "no"}
 
@@ -64,6 +64,47 @@ def test_a_worker_starts_the_database_by_itself_and_stops_it_however_often_it_is
         said = [line for line in worker.log().splitlines() if line.startswith("Portevoix")]
         assert said == ["Portevoix is at work", "Portevoix stops"]
     assert not (data_folder / "postgres" / "cluster" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize(("is_told_again", "state"), [(False, "finished"), (True, "uncertain")])
+async def test_a_worker_that_is_told_to_stop_lets_its_calls_end_unless_it_is_told_again(
+    data_folder: Path, is_told_again: bool, state: str
+) -> None:
+    real_time = {"PORTEVOIX_SIMULATOR_SPEED": "2", "PORTEVOIX_SIMULATOR_WITNESS": str(data_folder / "witness")}
+    server, worker = Server(data_folder, DOOR), Worker(data_folder, real_time)
+    try:
+        await in_thread(server)
+        await in_thread(worker)
+        opened = server.run("account", "create", "Mairie", "--credit", "10", "--json")
+        async with AsyncVoicePartner(opened["test_key"], base_url=server.url) as voice:
+            sent = await voice.send_tts(ANSWERED, TEXT)
+            await asyncio.to_thread(until, (data_folder / "witness").exists)
+            assert worker.process is not None
+            worker.process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(until, lambda: "draining" in worker.log())
+            if is_told_again:
+                worker.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(worker.process.wait, PATIENCE_S) == 0
+            assert [call.state async for call in voice.calls(sent.campaign_id)] == [state]
+    finally:
+        for process in (worker, server):
+            if process.process is not None:
+                process.stop()
+
+
+def test_a_server_that_is_told_to_stop_lets_its_calls_end_where_it_is_set_so(data_folder: Path) -> None:
+    settings = {
+        "PORTEVOIX_SIMULATOR_SPEED": "2",
+        "PORTEVOIX_SIMULATOR_WITNESS": str(data_folder / "witness"),
+        "PORTEVOIX_DRAIN_S": str(PATIENCE_S),
+    }
+    with Server(data_folder, settings) as server:
+        opened = server.run("account", "create", "Mairie", "--credit", "10", "--json")
+        with VoicePartner(opened["test_key"], base_url=server.url) as voice:
+            voice.send_tts(ANSWERED, TEXT)
+        until((data_folder / "witness").exists)
+    with embedded.running(data_folder) as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT state::text FROM call").fetchall() == [("finished",)]
 
 
 def test_a_worker_that_is_told_to_stop_while_it_starts_stops(data_folder: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -16,12 +15,11 @@ from typing import Any
 from portevoix import logs
 from portevoix.bootstrap import node
 from portevoix.bootstrap.process import application
-from portevoix.bootstrap.sending import Sending, terms_of
+from portevoix.bootstrap.sending import Sending
 from portevoix.domain.call import Report
 from portevoix.domain.dialling import Dial, Progress
 from portevoix.ports import Carrier
 from portevoix.settings import Settings
-from portevoix.worker.dialler import Dialler
 from tests.parts import running_app
 
 #: Short, so that what a killed worker leaves is soon looked after.
@@ -52,25 +50,20 @@ class Overheard:
 
 
 class OverheardSending(Sending):
-    """What works beside the door, on carriers that are overheard and with a short lease."""
+    """What works beside the door, on carriers that are overheard."""
 
     def __init__(self, told: Connection, *adapters: Any) -> None:
-        super().__init__(*adapters)
         self._told = told
+        super().__init__(*adapters)
 
     def routes(self) -> Sequence[Carrier]:
         """Make the carriers."""
         return [Overheard(carrier, self._told) for carrier in super().routes()]
 
-    async def dial(self) -> None:
-        """Dial."""
-        terms = replace(terms_of(self._settings), lease_s=LEASE_S)
-        await Dialler(self._house, self.routes(), terms, self._metrics.settled).run()
-
 
 def work(environment: Mapping[str, str], told: Connection) -> None:
     """Run a worker until it is killed, or whoever started it is gone."""
-    settings = Settings.read(environment)
+    settings = Settings.read({**environment, "PORTEVOIX_LEASE_S": str(LEASE_S)})
     logs.set_up(settings.log_level, settings.log_format)
     node.Sending = partial(OverheardSending, told)  # type: ignore[misc, assignment]
     asyncio.run(_run(settings))

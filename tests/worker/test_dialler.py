@@ -209,6 +209,36 @@ async def test_a_dialler_that_is_ended_hangs_up_and_its_calls_are_lost_and_their
     assert await credit.check_ledger(house) == []
 
 
+async def test_a_dialler_that_drains_lets_its_calls_end_and_begins_no_other(
+    house: House, hearing: None, alice: Customer, settled: Tally[Conclusion]
+) -> None:
+    placing = await alice.send(numbers(2))
+    phones = Phones(are_held=True)
+    node = dialler(house, phones, on_settled=settled.extend)
+    async with at_work(node):
+        await phones.dials.wait_for(2)
+        draining = asyncio.create_task(node.drain(PATIENCE_S))
+        later = await alice.send(numbers(1))
+        phones.release()
+        await draining
+    assert (len(phones.dials.all), phones.hung_up) == (2, [])
+    assert await alice.states(placing.campaign) == [CallState.FINISHED] * 2
+    assert await alice.states(later.campaign) == [CallState.READY], "another node takes it"
+    assert await credit.check_ledger(house) == []
+
+
+async def test_a_dialler_that_drains_hangs_up_what_is_left_when_the_time_is_up(house: House, alice: Customer) -> None:
+    placing = await alice.send(numbers(2))
+    phones = Phones(are_held=True)
+    node = dialler(house, phones)
+    async with at_work(node):
+        await phones.dials.wait_for(2)
+        await node.drain(0)
+    assert len(phones.hung_up) == 2
+    assert await alice.states(placing.campaign) == [CallState.UNCERTAIN] * 2
+    assert await credit.check_ledger(house) == []
+
+
 async def test_while_the_database_is_away_nothing_is_lost_and_afterwards_it_goes_on(
     house: House, alice: Customer, url: str, tmp_path: Path, clock: ManualClock, settled: Tally[Conclusion]
 ) -> None:

@@ -15,7 +15,7 @@ import structlog
 from portevoix.bootstrap.background import attempt, in_background
 from portevoix.bootstrap.chores import duties_of
 from portevoix.bootstrap.house import Opened, house_of
-from portevoix.bootstrap.sending import Sending, process_name, standing_of
+from portevoix.bootstrap.sending import Hurry, Sending, never, process_name, standing_of
 from portevoix.metrics import Metrics
 from portevoix.ports import Clock, Role
 from portevoix.settings import Settings
@@ -29,13 +29,16 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def open_node(settings: Settings, url: str, clock: Clock, metrics: Metrics, role: Role) -> AsyncIterator[Opened]:
+async def open_node(
+    settings: Settings, url: str, clock: Clock, metrics: Metrics, role: Role, hurry: Hurry = never
+) -> AsyncIterator[Opened]:
     """Open the house, and do beside the block what a process does without being asked.
 
     Args:
         url: of the database.
         metrics: told of calls and notices.
         role: what the process does.
+        hurry: returns when calls under way are no longer let go on.
 
     Raises:
         what ``house_of`` raises.
@@ -54,8 +57,9 @@ async def open_node(settings: Settings, url: str, clock: Clock, metrics: Metrics
                 await _begin(stack, sending.follow_clocks(opened.signals))
                 await _begin(stack, sending.keep_engines())
                 await _begin(stack, sending.watch_place())
-                await _begin(stack, sending.dial())  # is present as it dials; ends before its engines do
                 await _begin(stack, sending.deliver())
+                await _begin(stack, sending.dial())  # is present as it dials; its engines end after it
+                stack.push_async_callback(sending.drain, hurry)
             _spare_collector()
             yield opened
         await attempt(opened.keys.keep_last_used)

@@ -15,6 +15,7 @@ from portevoix.api.limits import LocalLimits, LocalThenShared
 from portevoix.api.operations import build_probes, probes_of
 from portevoix.bootstrap.background import in_background
 from portevoix.bootstrap.node import open_node
+from portevoix.bootstrap.sending import Hurry, never
 from portevoix.console import app as console
 from portevoix.logs import AccessLog
 from portevoix.metrics import CONTENT_TYPE, Metrics
@@ -79,17 +80,24 @@ def application(settings: Settings, clock: Clock | None = None) -> ASGIApp:
     )
 
 
-async def work(settings: Settings, url: str, until: Callable[[], Awaitable[None]], clock: Clock | None = None) -> None:
+async def work(
+    settings: Settings,
+    url: str,
+    until: Callable[[], Awaitable[None]],
+    hurry: Hurry = never,
+    clock: Clock | None = None,
+) -> None:
     """Dial and deliver, without a door.
 
     Args:
         url: of the database, which somebody else keeps running.
         until: returns when it is time to stop; called once everything is at work.
+        hurry: returns when calls under way are no longer let go on.
         clock: tells the time; the database's, where none is given.
     """
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        node = open_node(settings, url, clock or DatabaseClock(), metrics, Role.WORK)
+        node = open_node(settings, url, clock or DatabaseClock(), metrics, Role.WORK, hurry)
         opened = await stack.enter_async_context(node)
         if settings.work_metrics is not None:
             from portevoix.bootstrap.probing import answering  # nobody else needs it

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from procrastinate import App
@@ -31,6 +32,13 @@ from portevoix.worker.pace import Pace
 
 #: The courier's own connections: it fetches and ends jobs beside everything else.
 COURIER_CONNECTIONS = 4
+
+#: For how long a process that does nothing else lets calls under way go on, where the settings leave it to us: what
+#: rings now has been answered by then, and most of what was answered is over. A server's API would be away for as long.
+DRAIN_S = 60
+
+#: Returns when whoever told a process to stop is in a hurry.
+Hurry = Callable[[], Coroutine[Any, Any, None]]
 
 #: How often it is looked whether the database still stands where it did, in seconds.
 PLACE_S = 1.0
@@ -59,6 +67,18 @@ def terms_of(settings: Settings, role: Role = Role.BOTH) -> Terms:
     )
 
 
+def drain_s_of(settings: Settings, role: Role) -> int:
+    """Tell for how long calls under way are let go on when a process is told to stop."""
+    if settings.drain_s is not None:
+        return settings.drain_s
+    return DRAIN_S if role is Role.WORK else 0
+
+
+async def never() -> None:
+    """Wait for ever."""
+    await asyncio.get_running_loop().create_future()
+
+
 class Sending:
     """What works beside the door: each of its works goes on until it is cancelled.
 
@@ -79,11 +99,14 @@ class Sending:
     ) -> None:
         self._settings = settings
         self._url = url
-        self._role = role
+        self._drain_s = drain_s_of(settings, role)
         self._house = house
         self._metrics = metrics or Metrics()
         self._time = SimulatedTime(clock, settings.simulator_speed)
         self._engines = Engines(house, settings.data, makers_of(settings, clock, self._metrics.sip_counted))
+        self._dialler = Dialler(
+            house, self.routes(), terms_of(settings, role), self._metrics.settled, self._engines.carriers
+        )
 
     def routes(self) -> Sequence[Carrier]:
         """Make the carriers of simulated phones, the first one asked first."""
@@ -104,9 +127,18 @@ class Sending:
         await self._engines.run()
 
     async def dial(self) -> None:
-        """Dial."""
-        terms, carriers = terms_of(self._settings, self._role), self._engines.carriers
-        await Dialler(self._house, self.routes(), terms, self._metrics.settled, carriers).run()
+        """Dial, until cancelled."""
+        await self._dialler.run()
+
+    async def drain(self, hurry: Hurry) -> None:
+        """Let calls under way come to their ends, for as long as the settings say and nobody is in a hurry."""
+        ways = {asyncio.create_task(self._dialler.drain(self._drain_s)), asyncio.create_task(hurry())}
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def watch_place(self) -> None:
         """See whether the database stands where it did; tell once where it does not, as nothing is dialled then."""

@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def command(data: Path | None) -> None:
     """Dial and deliver, without the API and the console; Ctrl-C stops it.
 
-    Calls under way are hung up then, and reported as lost.
+    Calls under way are let go on for PORTEVOIX_DRAIN_S at most. Told again, it hangs them up, and they are lost.
     """
     settings = read_settings(data=data)
     stop = _Stop()
@@ -31,7 +31,7 @@ def command(data: Path | None) -> None:
         must_be_free(settings.work_metrics.host, settings.work_metrics.port)
     with told_errors(), bootstrap.database(settings) as url:
         bootstrap.prepare(settings, url)
-        uvloop.run(work(settings, url, lambda: _until(stop)))
+        uvloop.run(work(settings, url, lambda: _until(stop), stop.told_again))
 
 
 async def _until(stop: _Stop) -> None:
@@ -41,25 +41,34 @@ async def _until(stop: _Stop) -> None:
 
 
 class _Stop:
-    """Hears the first SIGTERM or SIGINT, also while the process still starts; those after it find it on its way out."""
+    """Counts SIGTERM and SIGINT, also while the process still starts; those after the second find it on its way out."""
 
     def __init__(self) -> None:
-        self._is_told = False
+        self._times = 0
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         for number in SIGNALS:
             signal.signal(number, self._tell)
 
     async def told(self) -> None:
         """Wait until the process is told to stop."""
-        event = asyncio.Event()
-        self._waiting = asyncio.get_running_loop(), event
-        if not self._is_told:
-            await event.wait()
+        await self._until(1)
+
+    async def told_again(self) -> None:
+        """Wait until it is told so once more: whoever tells it is in a hurry."""
+        await self._until(2)
+
+    async def _until(self, times: int) -> None:
+        news = asyncio.Event()
+        self._waiting = asyncio.get_running_loop(), news
+        while self._times < times:
+            await news.wait()
+            news.clear()
 
     def _tell(self, _number: int, _frame: FrameType | None) -> None:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        self._is_told = True
+        self._times += 1
+        if self._times > 1:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
         if self._waiting is not None:
-            loop, event = self._waiting
-            loop.call_soon_threadsafe(event.set)
+            loop, news = self._waiting
+            loop.call_soon_threadsafe(news.set)

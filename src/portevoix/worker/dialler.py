@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -77,6 +78,8 @@ class Dialler:
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._strange: dict[int, datetime] = {}
         self._freed = asyncio.Event()
+        self._is_draining = False
+        self._drained = asyncio.Event()
         self._looks_again_at: datetime | None = None
         self._presence = Presence(house, terms.name, terms.standing, terms.lease_s, self._freed.set)
 
@@ -89,6 +92,17 @@ class Dialler:
                 log.exception("dialler_failed")
             await asyncio.sleep(AGAIN_S)
 
+    async def drain(self, limit_s: float) -> None:
+        """Begin no more calls, and let those under way come to their ends.
+
+        Returns when they have, or when the time is up; the node is there all the while.
+        """
+        self._is_draining = True
+        self._freed.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._drained.wait()
+
     async def _work(self) -> None:
         async with self._house.signals.subscribe("calls") as signal, asyncio.TaskGroup() as group:
             group.create_task(surely(self._presence.keep))
@@ -97,11 +111,13 @@ class Dialler:
             group.create_task(surely(partial(self._hear, signal)))
             try:
                 await self._dial()
+                await self._let_end()
             finally:
                 await self._hang_up()
 
     async def _dial(self) -> None:
-        while True:
+        """Dial until draining begins; then no round is under way."""
+        while not self._is_draining:
             try:
                 began = await self._round() if self._presence.number else 0
             except DomainError as error:
@@ -110,6 +126,16 @@ class Dialler:
                 continue
             if not began:
                 await self._wait()
+
+    async def _let_end(self) -> None:
+        """Let calls under way come to their ends, and then be there until cancelled: who drains does that."""
+        if self._calls:
+            log.info("draining", calls=len(self._calls))
+        while self._calls:
+            self._freed.clear()
+            await self._freed.wait()
+        self._drained.set()
+        await asyncio.get_running_loop().create_future()
 
     async def _round(self) -> int:
         """Claim as many due calls as may begin now, commit that they are dialled, and begin them."""
@@ -199,6 +225,8 @@ class Dialler:
 
     async def _hang_up(self) -> None:
         under_way = list(self._calls.values())
+        if under_way:
+            log.info("hanging_up", calls=len(under_way))
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
