@@ -31,6 +31,9 @@ ROOM_BYTES = 4 * 1_024**3
 
 _numbers = itertools.count(1)
 
+#: Asks whether servers answer, again and again: a client of its own each time would cost more than they do.
+_probe = httpx2.Client(timeout=1, trust_env=False, headers={"Connection": "close"})
+
 
 class ManualClock:
     """The ``Clock`` port, moved by hand."""
@@ -81,6 +84,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def responds(url: str) -> bool:
+    """Tell whether a server answers at all."""
+    try:
+        _probe.get(url)
+    except httpx2.HTTPError:
+        return False
+    return True
 
 
 def until(ask: Callable[[], Any]) -> Any:
@@ -188,11 +200,7 @@ class Server(Process):
 
     def answers(self) -> bool:
         """Tell whether it answers requests."""
-        try:
-            httpx2.get(f"{self.url}/healthz", timeout=1, trust_env=False)
-        except httpx2.HTTPError:
-            return False
-        return True
+        return responds(f"{self.url}/healthz")
 
 
 class Worker(Process):

@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx2
 import pytest
 
-from tests.parts import PATIENCE_S, free_port, new_folder
+from tests.parts import PATIENCE_S, free_port, new_folder, responds
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial" / "test-without-spending.md"
@@ -85,15 +84,11 @@ def port(place: Path) -> Iterator[int]:
         )
     try:
         deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                httpx2.get(f"http://127.0.0.1:{number}/healthz", timeout=1, trust_env=False)
-                break
-            except httpx2.HTTPError:
-                log_text = (place / "log").read_text(encoding="utf-8")
-                assert server.poll() is None, log_text
-                assert time.monotonic() < deadline, log_text
-                time.sleep(0.05)
+        while not responds(f"http://127.0.0.1:{number}/healthz"):
+            log_text = (place / "log").read_text(encoding="utf-8")
+            assert server.poll() is None, log_text
+            assert time.monotonic() < deadline, log_text
+            time.sleep(0.05)
         yield number
     finally:
         server.send_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from portevoix.domain.webhook import WebhookRequest, WebhookSecret
-from tests.parts import PATIENCE_S, free_port
+from tests.parts import PATIENCE_S, free_port, responds, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "verify-webhooks.md"
 SECRET = WebhookSecret(bytes(range(32)))
@@ -60,22 +60,11 @@ def receiver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     )
     try:
         url = f"http://127.0.0.1:{port}/hook"
-        _wait_for(url)
+        until(lambda: responds(url))
         yield url
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        try:
-            httpx2.get(url, timeout=5, trust_env=False)
-            return
-        except httpx2.HTTPError:
-            time.sleep(0.05)
-    raise AssertionError("the receiver did not start")
 
 
 def status_of(request: WebhookRequest) -> int:

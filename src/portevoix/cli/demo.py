@@ -101,15 +101,16 @@ def _welcome(settings: Settings, key: str, link: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     base = f"http://{settings.host}:{settings.port}"
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        try:
-            httpx2.get(f"{base}/healthz", timeout=1, trust_env=False).raise_for_status()
-            break
-        except httpx2.HTTPError:
-            time.sleep(0.1)
-    else:
-        click.echo("the server does not answer; its log above says why", err=True)
-        return
+    with httpx2.Client(timeout=1, trust_env=False) as http:
+        while time.monotonic() < deadline:
+            try:
+                http.get(f"{base}/healthz").raise_for_status()
+                break
+            except httpx2.HTTPError:
+                time.sleep(0.1)
+        else:
+            click.echo("the server does not answer; its log above says why", err=True)
+            return
     body = json.dumps({"apiKey": key, "phoneNumbers": PHONE, "text": "Bonjour, la piscine est fermée."})
     click.echo(
         f"""

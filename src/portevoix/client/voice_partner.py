@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from types import TracebackType
 
 import httpx2
@@ -23,6 +25,12 @@ from portevoix.client.request import Request, Result, pause_before_repeat, told_
 LOCAL = "http://127.0.0.1:8080"
 
 TIMEOUT_S = 10.0
+
+
+@cache
+def _system_tls() -> ssl.SSLContext:
+    """Trust who is trusted by default: read once, since that takes longer than a request."""
+    return httpx2.create_ssl_context()
 
 
 class VoicePartner(AccountMethods, LibraryMethods, MessageMethods, SendingMethods):
@@ -45,7 +53,7 @@ class VoicePartner(AccountMethods, LibraryMethods, MessageMethods, SendingMethod
     def __init__(self, api_key: str, *, base_url: str = LOCAL, timeout_s: float = TIMEOUT_S) -> None:
         self._key = ApiKey.of(api_key)
         with told_failures():
-            self._http = httpx2.Client(base_url=base_url, timeout=timeout_s)
+            self._http = httpx2.Client(base_url=base_url, timeout=timeout_s, verify=_system_tls())
 
     @property
     def sandbox(self) -> Sandbox:
@@ -105,7 +113,7 @@ class AsyncVoicePartner(AsyncAccountMethods, AsyncLibraryMethods, AsyncMessageMe
     def __init__(self, api_key: str, *, base_url: str = LOCAL, timeout_s: float = TIMEOUT_S) -> None:
         self._key = ApiKey.of(api_key)
         with told_failures():
-            self._http = httpx2.AsyncClient(base_url=base_url, timeout=timeout_s)
+            self._http = httpx2.AsyncClient(base_url=base_url, timeout=timeout_s, verify=_system_tls())
 
     @property
     def sandbox(self) -> AsyncSandbox:
