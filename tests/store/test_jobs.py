@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 
 from portevoix import bootstrap
 from portevoix.domain.errors import Unavailable
@@ -39,6 +42,20 @@ async def test_a_connection_that_is_lost_while_a_job_is_deferred_is_told_as_any_
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
                 await other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
             await defer(connection, [Errand(DELIVER, {"webhook": 1, "copy": 0}, "call-1")])
+
+
+async def test_a_database_that_is_lost_is_told_as_away(url: str) -> None:
+    with pytest.raises(Unavailable):
+        async with open_jobs(url, 2) as jobs, asyncio.TaskGroup() as works:
+            for _ in range(2):
+                end = jobs.connector.execute_query_async("SELECT pg_terminate_backend(pg_backend_pid())")
+                works.create_task(end)
+
+
+async def test_a_statement_that_is_wrong_stays_what_it_is(url: str) -> None:
+    with pytest.raises(ConnectorException):
+        async with open_jobs(url, 1) as jobs:
+            await jobs.connector.execute_query_async("SELECT 1 / 0")
 
 
 async def _rows_read(connection: psycopg.AsyncConnection[tuple[int]]) -> int:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
+from psycopg_pool import PoolTimeout
 
+from portevoix.domain.errors import Unavailable
 from portevoix.store.database import PATIENCE, Connection, open_pool
 
 #: The next job is the first of an index. Sorting all that wait, as the planner would where it does not know yet that
@@ -50,11 +53,25 @@ async def open_jobs(url: str, connections: int) -> AsyncIterator[App]:
         connections: how many to the database, at most.
 
     Raises:
-        Unavailable: the database cannot be reached.
+        Unavailable: the database cannot be reached, or was lost in the block.
     """
     app = App(connector=PsycopgConnector())
     async with open_pool(url, smallest=1, largest=connections, session=SESSION) as pool, app.open_async(pool):
-        yield app
+        try:
+            yield app
+        except Exception as fault:
+            if _is_loss(fault):
+                raise Unavailable("the database was lost") from fault
+            raise
+
+
+def _is_loss(fault: BaseException | None) -> bool:
+    """Tell whether it is nothing but a database that was lost."""
+    if isinstance(fault, BaseExceptionGroup):
+        return all(map(_is_loss, fault.exceptions))
+    if isinstance(fault, ConnectorException):
+        return _is_loss(fault.__cause__)
+    return isinstance(fault, (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout))
 
 
 #: Never opened: it writes jobs on connections that are lent to it.
