@@ -10,10 +10,10 @@ from tests.chaos.field import Terms, laid_out
 from tests.chaos.rounds import comes, is_over
 from tests.store.test_calls import numbers
 
-#: Calls last for eight seconds: longer than the database is away.
-TERMS = Terms(workers=2, speed="1", lease_s=2, sets_clocks=False)
+#: Calls go on while the database is away, and until each node is back.
+TERMS = Terms(workers=2, speed="1", lease_s=4, sets_clocks=False)
 CALLS = 20
-AWAY_S = 2.5 * TERMS.lease_s
+AWAY_S = 1.5 * TERMS.lease_s
 
 
 async def test_calls_that_are_under_way_while_the_database_is_away_end_as_they_do(data_folder: Path) -> None:

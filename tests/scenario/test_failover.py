@@ -137,6 +137,6 @@ async def test_a_dial_that_the_replica_never_heard_of_is_not_made_again_unless_t
         assert await (await Node.of(house)).claim() == []
         assert await restoring.go_on_from_backup(house) == 2
         clock.advance(seconds=LEASE_S)
-        await settlement.settle(house, await dialling.recover(house))
+        await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
         assert await there.states(placing.campaign) == [CallState.UNCERTAIN] * 2
         assert await credit.check_ledger(house) == []

@@ -148,7 +148,7 @@ class SendingMachine(SendingHouse):
     @rule(is_settled=st.booleans())
     def sweep(self, is_settled: bool) -> None:
         """Somebody looks after what dead nodes left, and settles it or is killed before."""
-        waiting = self.run(dialling.recover(self.house))
+        waiting = self.run(dialling.recover(self.house, dead_by=self.clock.now()))
         assert set(waiting) == self.books.recover(self.clock.now())
         if is_settled:
             self.settle(waiting)
@@ -227,7 +227,7 @@ class SendingMachine(SendingHouse):
             if all(campaign.is_over and not campaign.counters()["open"] for campaign in self.books.campaigns):
                 break
             self.clock.advance(days=1)
-            waiting = self.run(dialling.recover(self.house))
+            waiting = self.run(dialling.recover(self.house, dead_by=self.clock.now()))
             assert set(waiting) == self.books.recover(self.clock.now())
             self.settle(waiting)
             process = self.start()

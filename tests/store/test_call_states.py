@@ -46,7 +46,7 @@ async def test_the_whole_life_of_calls_follows_the_table(
     claimed = await node.claim()
     await node.dial(claimed[:2])
     clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     clock.advance(hours=1)
     await drain(house)
     for placing in (retried, rerouted, later, lost):
@@ -81,7 +81,7 @@ async def test_what_a_dead_node_had_claimed_of_a_paused_campaign_follows_the_tab
     await node.claim()
     await alice.pause(placing.campaign)
     clock.advance(seconds=LEASE_S)
-    await dialling.recover(house)
+    await dialling.recover(house, dead_by=house.clock.now())
     assert await alice.states(placing.campaign) == [CallState.PAUSED]
 
 

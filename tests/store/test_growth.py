@@ -106,7 +106,7 @@ def _questions(opened: Opened, access: Access, campaign: str) -> Mapping[str, Ca
         "webhooks": lambda: house.notices.webhooks(account, None, SHOWN),
         "accounts": lambda: house.accounts.search("", None, SHOWN),
         "reports that nobody has acted on": lambda: house.calls.filed(SHOWN),
-        "what dead nodes had": lambda: house.calls.forsake(SHOWN),
+        "what dead nodes had": lambda: house.calls.forsake(SHOWN, house.clock.now()),
         "stranded campaigns": lambda: house.campaigns.stranded(SHOWN),
     }
 

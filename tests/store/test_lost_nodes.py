@@ -16,7 +16,7 @@ async def test_what_a_dead_node_had_claimed_is_due_again(
     await alice.send(numbers(3))
     claimed = await node.claim()
     clock.advance(seconds=LEASE_S)
-    assert await dialling.recover(house) == []
+    assert await dialling.recover(house, dead_by=house.clock.now()) == []
     assert await node.dial(claimed) == []
     again = await (await Node.of(house)).dial_all()
     assert sorted(dial.call_id for dial in again) == sorted(one.id for one in claimed)
@@ -29,7 +29,7 @@ async def test_what_a_dead_node_was_dialling_is_uncertain_and_never_dialled_agai
     placing = await alice.send(numbers(3), retries=Retries(3, 1), notify_url=HOOK)
     await node.dial_all()
     clock.advance(seconds=LEASE_S)
-    lost = await dialling.recover(house)
+    lost = await dialling.recover(house, dead_by=house.clock.now())
     assert len(lost) == 3
     await settlement.settle(house, lost)
     assert await alice.states(placing.campaign) == [CallState.UNCERTAIN] * 3
@@ -47,7 +47,7 @@ async def test_a_live_nodes_calls_are_left_alone(house: House, alice: Customer, 
     clock.advance(seconds=LEASE_S - 1)
     assert await house.calls.renew(node.number, LEASE_S)
     clock.advance(seconds=LEASE_S - 1)
-    assert await dialling.recover(house) == []
+    assert await dialling.recover(house, dead_by=house.clock.now()) == []
     assert sorted(await alice.states(placing.campaign)) == [CallState.CLAIMED, CallState.DIALING]
 
 
@@ -57,7 +57,7 @@ async def test_a_node_that_was_silent_cannot_dial_until_it_is_heard_again(
     await alice.send(numbers(2))
     silent, heard = await node.claim(1), await node.claim(1)
     clock.advance(seconds=10 * LEASE_S)
-    assert await dialling.recover(house, may_judge=False) == []
+    assert await dialling.recover(house, dead_by=None) == []
     assert await node.dial(silent) == []
     assert await house.calls.renew(node.number, LEASE_S)
     assert [dial.call_id for dial in await node.dial(heard)] == [heard[0].id]
@@ -69,9 +69,9 @@ async def test_a_node_that_was_taken_for_dead_cannot_renew_nor_dial_though_not_a
     await alice.send(numbers(2))
     claimed = await node.claim()
     clock.advance(seconds=LEASE_S)
-    await house.calls.forsake(1)
+    await house.calls.forsake(1, clock.now())
     assert not await house.calls.renew(node.number, LEASE_S)
-    await house.calls.forsake(1, may_judge=False)
+    await house.calls.forsake(1, None)
     again = await (await Node.of(house)).claim()
     assert sorted(one.id for one in again) == sorted(one.id for one in claimed), "it is known to be dead"
     assert await node.dial(claimed) == []
@@ -83,7 +83,7 @@ async def test_a_node_that_was_taken_for_dead_claims_nothing_that_nobody_would_l
     await alice.send(numbers(1))
     clock.advance(seconds=LEASE_S)
     assert await node.claim() == []
-    await dialling.recover(house)  # it is forgotten now
+    await dialling.recover(house, dead_by=house.clock.now())  # it is forgotten now
     assert await node.claim() == []
     assert len(await (await Node.of(house)).claim()) == 1
 
@@ -94,7 +94,7 @@ async def test_a_dead_nodes_late_report_changes_nothing(
     placing = await alice.send(numbers(1), notify_url=HOOK)
     (dial,) = await node.dial_all()
     clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     before = await alice.balance(), await alice.states(placing.campaign), await alice.events()
     await end(house, [dial])
     await house.calls.progress([Progress(dial.call_id, dial.attempt, clock.now(), clock.now())])
@@ -110,7 +110,7 @@ async def test_a_report_that_was_filed_before_the_node_died_counts(
     (dial,) = await node.dial_all()
     await file(house, (dial, report(dial)))
     clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     assert await alice.states(placing.campaign) == [CallState.FINISHED]
 
 
@@ -118,7 +118,7 @@ async def test_a_node_without_calls_is_forgotten_when_it_is_dead(
     house: House, node: Node, clock: ManualClock, url: str
 ) -> None:
     clock.advance(seconds=LEASE_S)
-    await dialling.recover(house)
+    await dialling.recover(house, dead_by=house.clock.now())
     assert counts(url, "node") == [0]
 
 
@@ -131,5 +131,5 @@ async def test_calls_of_a_node_that_has_left_are_taken_care_of(
     await node.claim(1)
     await house.calls.leave(node.number)
     clock.advance(seconds=10 * LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     assert sorted(await alice.states(placing.campaign)) == [CallState.READY, CallState.UNCERTAIN]

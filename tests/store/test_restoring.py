@@ -86,7 +86,7 @@ async def test_after_a_backup_what_was_due_is_uncertain_and_costs_nothing_and_wh
     await end(house, [one for one in dials if one.call.startswith(due.campaign)][:1])
     move(url)
     clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     before = await restoring.look(house)
     assert (before.doubtful, before.later) == (1, 3), "paused; the retry and what is scheduled"
     clock.advance(seconds=60)
@@ -148,7 +148,7 @@ async def test_a_recovery_that_breaks_off_leaves_nothing_to_be_dialled_and_is_ta
             await restoring.go_on_from_backup(house)
     assert await (await Node.of(house)).claim() == []
     assert await restoring.go_on_from_backup(house) == 100
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     assert await alice.states(placing.campaign) == [CallState.UNCERTAIN] * 600
     assert await credit.check_ledger(house) == []
 

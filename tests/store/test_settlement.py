@@ -59,10 +59,10 @@ async def test_what_a_living_node_has_filed_is_its_own_to_settle(house: House, a
     dials = await node.dial_all()
     calls = sorted(await file(house, *((dial, report(dial)) for dial in dials)))
     another = await house.calls.join("host/2", LEASE_S)
-    assert await dialling.recover(house, another) == []
-    assert await dialling.recover(house, node.number) == calls, "what it failed to settle"
+    assert await dialling.recover(house, another, dead_by=house.clock.now()) == []
+    assert await dialling.recover(house, node.number, dead_by=house.clock.now()) == calls, "what it failed to settle"
     await house.calls.leave(node.number)
-    assert await dialling.recover(house, another) == calls, "nobody else will"
+    assert await dialling.recover(house, another, dead_by=house.clock.now()) == calls, "nobody else will"
 
 
 async def test_the_first_report_of_an_attempt_counts(house: House, alice: Customer, node: Node) -> None:
@@ -128,7 +128,7 @@ async def test_nothing_is_told_of_a_settlement_that_is_undone(
     assert counts(url, "webhook", "procrastinate_jobs") == [0, 0]
     assert await alice.events() == ["message.accepted"]
     assert await alice.states(placing.campaign) == [CallState.DIALING] * 2
-    assert sorted(await dialling.recover(house)) == sorted(calls)
+    assert sorted(await dialling.recover(house, dead_by=house.clock.now())) == sorted(calls)
     await settlement.settle(house, calls)
     assert counts(url, "webhook", "procrastinate_jobs") == [2, 2]
     assert await credit.check_ledger(house) == []
@@ -204,7 +204,7 @@ async def test_a_lost_call_of_a_sandbox_ends_after_it_began(
     placing = await alice.send(numbers(1))
     (dial,) = await node.dial_all()
     clock.advance(seconds=LEASE_S)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     call = await house.campaigns.call(alice.id, placing.campaign, 1)
     assert call.ended_at is not None
     assert call.ended_at >= dial.at
@@ -241,7 +241,7 @@ async def test_a_call_that_would_be_retried_ends_when_its_campaign_is_cancelled_
     (dial,) = await node.dial_all()
     calls = await file(house, (dial, report(dial, Outcome.BUSY)))
     await _between_filing_and_concluding(house, calls, alice.cancel(placing.campaign))
-    await dialling.recover(house)
+    await dialling.recover(house, dead_by=house.clock.now())
     clock.advance(days=1)
     await drain(house)
     (state,) = await alice.states(placing.campaign)

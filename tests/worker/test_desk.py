@@ -21,6 +21,9 @@ from tests.parts import PATIENCE_S
 from tests.store.test_calls import CALL_MICROS, MICROS, Customer, Node, many_numbers
 from tests.worker.conftest import Tally, WatchedCalls, answered, at_work, read_only
 
+#: A desk that ends while the database is away tries for so long.
+SOON_S = 0.5
+
 
 @pytest.fixture
 def watched(opened: bootstrap.Opened) -> WatchedCalls:
@@ -97,7 +100,7 @@ async def test_a_report_is_filed_before_anything_is_settled(
         async with at_work(desk), asyncio.timeout(PATIENCE_S):
             await reached.wait()
     assert set(await alice.states(campaign)) == {CallState.DIALING}
-    filed = await dialling.recover(house)
+    filed = await dialling.recover(house, dead_by=house.clock.now())
     assert sorted(filed) == sorted(dial.call_id for dial in dials)
     await settlement.settle(house, filed)
     assert set(await alice.states(campaign)) == {CallState.FINISHED}
@@ -148,7 +151,7 @@ async def test_one_that_cannot_be_settled_holds_up_no_other_and_is_not_tried_for
     async with at_work(desk):
         await all_settled(settled, 4)
         assert sorted(calls_of(settled.all)) == sorted(dial.call_id for dial in good)
-        left = await dialling.recover(house)
+        left = await dialling.recover(house, dead_by=house.clock.now())
         assert left == [bad.call_id]
         desk.settle_soon(left)  # as whoever sweeps does, again and again
         _, later = await dialled(house, alice, 3)
@@ -165,7 +168,7 @@ async def test_reports_are_kept_while_they_cannot_be_filed(
     campaign, dials = await dialled(house, alice, MOST_IN_A_BATCH + 44)
     hand_in(desk, dials)
     with read_only(url):
-        await desk.finish()
+        await desk.finish(SOON_S)
         assert settled.all == []
         assert [call for call, _, _ in desk._reports] == [dial.call_id for dial in dials]
     async with at_work(desk):
@@ -181,7 +184,7 @@ async def test_a_desk_at_work_goes_on_when_the_database_is_back(
     async with at_work(desk):
         with read_only(url):
             hand_in(desk, dials[:10])
-            await desk.finish()
+            await desk.finish(SOON_S)
         hand_in(desk, dials[10:])
         await all_settled(settled, 20)
     assert sorted(calls_of(settled.all)) == sorted(dial.call_id for dial in dials)
@@ -194,7 +197,7 @@ async def test_what_was_filed_is_kept_while_it_cannot_be_settled(
     await watched.file([(dial.call_id, dial.attempt, answered(dial)) for dial in dials])
     desk.settle_soon(dial.call_id for dial in dials)
     with read_only(url):
-        await desk.finish()
+        await desk.finish(SOON_S)
         assert len(desk._filed) == 10
     async with at_work(desk):
         await all_settled(settled, 10)
@@ -208,7 +211,7 @@ async def test_finishing_settles_all_that_is_there_and_what_is_being_filed(
     async with at_work(desk):
         hand_in(desk, dials)
         await asyncio.sleep(0)  # the first batch is on its way
-        await desk.finish()
+        await desk.finish(PATIENCE_S)
         assert len(calls_of(settled.all)) == 300
     assert set(await alice.states(campaign)) == {CallState.FINISHED}
-    await desk.finish()
+    await desk.finish(PATIENCE_S)

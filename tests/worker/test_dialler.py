@@ -6,13 +6,16 @@ import asyncio
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from portevoix import bootstrap
+from portevoix.bootstrap.background import CANCEL_AGAIN_S
 from portevoix.domain.call import Answerer, CallState, Outcome, Report, Retries
 from portevoix.domain.dialling import Conclusion, Dial
+from portevoix.domain.errors import Unavailable
 from portevoix.domain.magic import script
 from portevoix.ports import House
 from portevoix.service import credit
@@ -237,6 +240,52 @@ async def test_a_dialler_that_drains_hangs_up_what_is_left_when_the_time_is_up(h
     assert len(phones.hung_up) == 2
     assert await alice.states(placing.campaign) == [CallState.UNCERTAIN] * 2
     assert await credit.check_ledger(house) == []
+
+
+class Filing(WatchedCalls):
+    """Keeping reports takes long, or fails until it is told to go on."""
+
+    takes_s = 0.0
+    fails = False
+
+    async def file(self, reports: Any) -> None:
+        """Keep reports."""
+        await asyncio.sleep(self.takes_s)
+        if self.fails:
+            self.filed_reports.add(0)
+            raise Unavailable("the database cannot be reached")
+        await super().file(reports)
+
+
+async def test_a_dialler_that_is_ended_again_and_again_files_all_the_same_and_leaves(
+    opened: bootstrap.Opened, hearing: None, alice: Customer, url: str
+) -> None:
+    calls, phones = Filing(opened), Phones(are_held=True)
+    placing = await alice.send(numbers(2))
+    node = dialler(dataclasses.replace(opened.house, calls=calls), phones)
+    async with at_work(node):
+        await phones.dials.wait_for(2)
+        calls.takes_s = 1.5 * CANCEL_AGAIN_S
+    assert await alice.states(placing.campaign) == [CallState.UNCERTAIN] * 2
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT lease_until::text FROM node").fetchall() == [("-infinity",)]
+
+
+async def test_a_dialler_that_drains_waits_for_a_database_that_is_away_when_its_calls_end(
+    opened: bootstrap.Opened, hearing: None, alice: Customer
+) -> None:
+    calls, phones = Filing(opened), Phones(are_held=True)
+    placing = await alice.send(numbers(2))
+    node = dialler(dataclasses.replace(opened.house, calls=calls), phones)
+    async with at_work(node):
+        await phones.dials.wait_for(2)
+        calls.fails = True
+        draining = asyncio.create_task(node.drain(PATIENCE_S))
+        phones.release()
+        await calls.filed_reports.wait_for(2)
+        calls.fails = False
+        await draining
+    assert await alice.states(placing.campaign) == [CallState.FINISHED] * 2
 
 
 async def test_while_the_database_is_away_nothing_is_lost_and_afterwards_it_goes_on(

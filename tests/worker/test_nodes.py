@@ -48,30 +48,102 @@ async def test_a_node_whose_lease_ended_dials_nothing_more(
     assert await credit.check_ledger(house) == []
 
 
-async def test_nodes_that_were_all_silent_for_longer_than_their_leases_come_back_and_their_calls_go_on(
-    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion], url: str
+class Sweeping(WatchedCalls):
+    """Tells of each sweep."""
+
+    def __init__(self, opened: bootstrap.Opened) -> None:
+        super().__init__(opened)
+        self.swept: Tally[int] = Tally()
+
+    async def forsake(self, *what: Any) -> Any:
+        """Bury the dead."""
+        found = await super().forsake(*what)
+        self.swept.add(1)
+        return found
+
+
+class HeldBack(WatchedCalls):
+    """Is not heard while it is held back."""
+
+    def __init__(self, opened: bootstrap.Opened) -> None:
+        super().__init__(opened)
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def renew(self, node: int, lease_s: int) -> bool:
+        """Stay alive, late."""
+        await self.may_go_on.wait()
+        return await super().renew(node, lease_s)
+
+
+async def test_a_node_that_was_silent_itself_takes_no_other_for_dead_that_comes_back_later(
+    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
 ) -> None:
     """So it is when the database was away, or all machines slept: nobody can tell who is dead."""
-    watched = [WatchedCalls(opened) for _ in range(2)]
-    phones = [Phones(are_held=True) for _ in watched]
+    first, second = Sweeping(opened), HeldBack(opened)
+    phones = [Phones(are_held=True) for _ in range(2)]
     terms = replace(TERMS, route=Pace(2, FREE.per_second))
     nodes = [
         dialler(replace(opened.house, calls=calls), own, terms=terms, on_settled=settled.extend)
-        for calls, own in zip(watched, phones, strict=True)
+        for calls, own in zip((first, second), phones, strict=True)
     ]
     async with at_work(*nodes):
         placing = await alice.send(numbers(4))
         for own in phones:
             await own.dials.wait_for(2)
+        await first.let_a_lease_pass(clock)  # it may judge
+        second.may_go_on.clear()
         clock.advance(seconds=10 * TERMS.lease_s)
-        for calls in watched:
-            await calls.heard.wait_for(len(calls.heard.all) + 2)
-            await calls.let_a_lease_pass(clock)
+        await first.heard.wait_for(len(first.heard.all) + 2)
+        await first.swept.wait_for(len(first.swept.all) + 2)
+        second.may_go_on.set()
+        await second.heard.wait_for(len(second.heard.all) + 2)
         for own in phones:
             own.release()
         await settled.wait_for(4)
-    assert [len(calls.joined.all) for calls in watched] == [1, 1]
+    assert [len(calls.joined.all) for calls in (first, second)] == [1, 1]
     assert await alice.states(placing.campaign) == [CallState.FINISHED] * 4
+
+
+class Unheard(WatchedCalls):
+    """The database takes everything but renewals for a while."""
+
+    is_unheard = False
+
+    async def renew(self, node: int, lease_s: int) -> bool:
+        """Stay alive."""
+        if self.is_unheard:
+            raise Unavailable("not yet")
+        return await super().renew(node, lease_s)
+
+
+async def test_a_node_that_is_not_sure_of_its_lease_begins_no_call_until_it_is(
+    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
+) -> None:
+    calls, phones = Unheard(opened), Phones()
+    terms = replace(TERMS, lease_s=3)
+    async with at_work(dialler(replace(opened.house, calls=calls), phones, terms=terms, on_settled=settled.extend)):
+        await calls.joined.wait_for(1)
+        calls.is_unheard = True
+        clock.advance(seconds=2.5)
+        placing = await alice.send(numbers(20))
+        calls.is_unheard = False
+        await settled.wait_for(20)
+    assert len(phones.asked()) == 20
+    assert set(await alice.states(placing.campaign)) == {CallState.FINISHED}
+
+
+async def test_a_clock_of_the_database_that_is_set_back_loses_no_call(
+    opened: bootstrap.Opened, hearing: None, alice: Customer, clock: ManualClock, settled: Tally[Conclusion]
+) -> None:
+    calls, phones = WatchedCalls(opened), Phones()
+    async with at_work(dialler(replace(opened.house, calls=calls), phones, on_settled=settled.extend)):
+        await calls.joined.wait_for(1)
+        clock.advance(hours=-1)
+        placing = await alice.send(numbers(20))
+        await settled.wait_for(20)
+    assert len(phones.asked()) == 20
+    assert set(await alice.states(placing.campaign)) == {CallState.FINISHED}
 
 
 async def test_a_node_that_was_taken_for_dead_begins_anew_as_another(
@@ -91,25 +163,18 @@ async def test_a_node_that_was_taken_for_dead_begins_anew_as_another(
     assert len(set(phones.asked())) == len(phones.asked()) == 6
 
 
-class BuriedOnTheWay(WatchedCalls):
+class BuriedOnTheWay(Sweeping):
     """The first claim that finds something reaches the database after its node was buried, and another has begun."""
 
     def __init__(self, opened: bootstrap.Opened) -> None:
         super().__init__(opened)
         self.go_on = asyncio.Event()
-        self._swept: Tally[int] = Tally()
-
-    async def forsake(self, *what: Any, **how: Any) -> Any:
-        """Bury the dead."""
-        found = await super().forsake(*what, **how)
-        self._swept.add(1)
-        return found
 
     async def claim(self, *what: Any) -> Any:
         """Take due calls, late."""
         if self.go_on.is_set() and len(self.joined.all) == 1:
             await self.leave(self.joined.all[0])  # as one is marked that others take for dead
-            await self._swept.wait_for(len(self._swept.all) + 2)
+            await self.swept.wait_for(len(self.swept.all) + 2)
             await self.joined.wait_for(2)
         return await super().claim(*what)
 

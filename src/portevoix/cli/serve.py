@@ -21,8 +21,10 @@ from portevoix import bootstrap, metrics
 from portevoix.cli.session import data_option, read_settings, told_errors
 from portevoix.settings import Settings
 
-#: How long requests under way may take once the server is told to stop; calls have their own time.
+#: How long requests under way may take once the server is told to stop; calls have their own time (PORTEVOIX_DRAIN_S),
+#: and so has what is to be settled.
 STOP_TIMEOUT_S = 30
+SETTLE_S = 15
 PORT_TIMEOUT_S = 2
 
 
@@ -66,7 +68,7 @@ def _server(settings: Settings) -> MPServer:
         websockets=False,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=STOP_TIMEOUT_S + (settings.drain_s or 0),
+        workers_kill_timeout=STOP_TIMEOUT_S + (settings.drain_s or 0 if settings.work else 0) + SETTLE_S,
     )
 
 

@@ -166,11 +166,11 @@ class Calls(Protocol):
     async def at_node(self, node: int) -> Sequence[tuple[int, CallState, int]]:
         """Read what a node has by the books, without a filed report: calls, their states and attempts."""
 
-    async def forsake(self, most: int, *, may_judge: bool = True) -> Sequence[tuple[int, int]]:
+    async def forsake(self, most: int, dead_by: datetime | None) -> Sequence[tuple[int, int]]:
         """Give back what dead nodes had claimed; returns calls that they were dialling, with their attempts.
 
         Args:
-            may_judge: whether silent nodes are dead; otherwise those alone that have left.
+            dead_by: nodes whose lease was over by then are dead; ``None``: those alone that have left.
         """
 
     async def sound(self, sha256: bytes) -> TelephoneAudio:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from portevoix.domain.audio import RATE_HZ
 from portevoix.domain.call import Outcome, Report
@@ -110,19 +111,19 @@ async def disown(house: House, node: int, orphans: Collection[int]) -> None:
     await house.calls.file([(call, attempt, report) for call, attempt in under_way if call in orphans])
 
 
-async def recover(house: House, node: int | None = None, *, may_judge: bool = True) -> Sequence[int]:
+async def recover(house: House, node: int | None = None, *, dead_by: datetime | None) -> Sequence[int]:
     """Take care of what dead nodes left: claimed calls are due again, calls under way are filed as lost.
 
     And of what came back to campaigns that had been cancelled meanwhile.
 
     Args:
         node: who asks: what other living nodes have filed is theirs to settle. Without one, all of it is told.
-        may_judge: whether nodes that are silent are dead, and do not just lack the database as everybody does.
+        dead_by: nodes whose lease was over by then are dead; ``None``: those alone that have left.
 
     Returns:
         calls that wait to be settled.
     """
-    lost = await house.calls.forsake(FORSAKEN_AT_ONCE, may_judge=may_judge)
+    lost = await house.calls.forsake(FORSAKEN_AT_ONCE, dead_by)
     if lost:
         report = Report(Outcome.LOST, house.clock.now())
         await house.calls.file([(call, attempt, report) for call, attempt in lost])

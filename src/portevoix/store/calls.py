@@ -196,11 +196,10 @@ class PostgresCalls:
             (call, CallState(state), attempt) for call, state, attempt in await self._rows("at_node", {"node": node})
         ]
 
-    async def forsake(self, most: int, *, may_judge: bool = True) -> Sequence[tuple[int, int]]:
+    async def forsake(self, most: int, dead_by: datetime | None) -> Sequence[tuple[int, int]]:
         """Give back what dead nodes had claimed; returns calls that they were dialling, with their attempts."""
         async with self._database.transaction() as connection:
-            asked = {"at": self._clock.now(), "may_judge": may_judge}
-            rows = await (await connection.execute(SQL["dead_nodes"], asked)).fetchall()
+            rows = await (await connection.execute(SQL["dead_nodes"], {"dead_by": dead_by})).fetchall()
             nodes = [node for (node,) in rows]
             if not nodes:
                 return []

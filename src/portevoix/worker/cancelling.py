@@ -25,3 +25,20 @@ async def surely(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
     await task
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do work to its end, however often this is cancelled meanwhile; then it is cancelled all the same.
+
+    Raises:
+        what the work raises.
+    """
+    task, is_cancelled = asyncio.create_task(work), False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            is_cancelled = True
+    task.result()
+    if is_cancelled:
+        raise asyncio.CancelledError

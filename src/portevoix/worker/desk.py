@@ -38,6 +38,7 @@ class Desk:
         self._refused: set[int] = set()
         self._news = asyncio.Event()
         self._to_settle = asyncio.Event()
+        self._done = asyncio.Event()
         self._filing = asyncio.Lock()
         self._settling = asyncio.Lock()
 
@@ -64,8 +65,28 @@ class Desk:
             group.create_task(surely(self._file_all))
             group.create_task(surely(self._settle_all))
 
-    async def finish(self) -> None:
-        """File and settle what is there, batches under way included; what fails is left to whoever sweeps."""
+    async def empty(self) -> None:
+        """Wait until all that was handed in is filed and settled."""
+        while self._reports or self._filed or self._filing.locked() or self._settling.locked():
+            self._done.clear()
+            await self._done.wait()
+
+    async def finish(self, limit_s: float) -> None:
+        """File and settle what is there, batches under way included, again where it fails.
+
+        Args:
+            limit_s: for how long; what is left then is left to whoever sweeps.
+        """
+        try:
+            async with asyncio.timeout(limit_s):
+                while True:
+                    if await self._finish():
+                        return
+                    await asyncio.sleep(AGAIN_S)
+        except TimeoutError:
+            log.warning("left_unsettled", reports=len(self._reports), filed=len(self._filed))
+
+    async def _finish(self) -> bool:
         try:
             async with self._filing:
                 while self._reports:
@@ -74,7 +95,9 @@ class Desk:
                 while self._filed:
                     await self._settle()
         except DomainError as error:
-            log.warning("left_unsettled", error=error.message)
+            log.warning("finishing_failed", error=error.message)
+            return False
+        return True
 
     async def _file_all(self) -> None:
         while True:
@@ -84,6 +107,7 @@ class Desk:
                 while self._reports or self._progress:
                     async with self._filing:
                         await self._file()
+                    self._done.set()
             except DomainError as error:
                 log.warning("filing_failed", error=error.message)
                 await asyncio.sleep(AGAIN_S)
@@ -112,6 +136,7 @@ class Desk:
                 while self._filed:
                     async with self._settling:
                         await self._settle()
+                    self._done.set()
             except DomainError as error:
                 log.warning("settling_failed", error=error.message)
                 await asyncio.sleep(AGAIN_S)

@@ -17,7 +17,7 @@ from portevoix.domain.errors import DomainError
 from portevoix.domain.trunk import Engine
 from portevoix.ports import ORDINARY, Carrier, House, Standing, Subscription
 from portevoix.service import dialling
-from portevoix.worker.cancelling import surely
+from portevoix.worker.cancelling import surely, to_its_end
 from portevoix.worker.desk import Desk
 from portevoix.worker.pace import Pace, Pacing
 from portevoix.worker.presence import LEASE_S, Presence
@@ -27,6 +27,9 @@ POLL_S = 0.5
 PACED_S = 0.02
 AGAIN_S = 1.0
 ORPHANED = timedelta(seconds=10)
+
+#: For how long a node that ends tries to file and settle what it has.
+FINISH_S = 10
 
 log = structlog.get_logger(__name__)
 
@@ -113,13 +116,13 @@ class Dialler:
                 await self._dial()
                 await self._let_end()
             finally:
-                await self._hang_up()
+                await to_its_end(self._hang_up())
 
     async def _dial(self) -> None:
         """Dial until draining begins; then no round is under way."""
         while not self._is_draining:
             try:
-                began = await self._round() if self._presence.number else 0
+                began = await self._round() if self._presence.may_dial else 0
             except DomainError as error:
                 log.warning("dialling_failed", error=error.message)
                 await asyncio.sleep(AGAIN_S)
@@ -128,12 +131,13 @@ class Dialler:
                 await self._wait()
 
     async def _let_end(self) -> None:
-        """Let calls under way come to their ends, and then be there until cancelled: who drains does that."""
+        """Let calls under way come to their ends and be settled; then be there until cancelled, as who drains does."""
         if self._calls:
             log.info("draining", calls=len(self._calls))
         while self._calls:
             self._freed.clear()
             await self._freed.wait()
+        await self._desk.empty()
         self._drained.set()
         await asyncio.get_running_loop().create_future()
 
@@ -150,20 +154,23 @@ class Dialler:
         if not claimed:
             return 0
         self._looks_again_at = now  # where all of them wait for their trunks now, others may be behind them
+        if self._is_draining or not self._presence.may_dial:  # meanwhile
+            await self._house.calls.give_back(node, [one.id for one in claimed])
+            return 0
         names = [route.name for route in self._routes]
-        since = self._house.clock.now()
+        tenure = self._presence.tenure
         dials = await dialling.begin(self._house, node, claimed, names, self._engines)
         for dial in dials:
             self._pacing.begin(dial.account_id, now)
-            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, node, since))
+            self._calls[dial.call_id] = asyncio.create_task(self._call(dial, tenure))
         await asyncio.sleep(0)
         return len(dials)
 
-    async def _call(self, dial: Dial, node: int, since: datetime) -> None:
+    async def _call(self, dial: Dial, tenure: int) -> None:
         """Have a carrier make one call, and hand its report in."""
         report: Report | None = None
         try:
-            if dial.refused is not None or self._presence.has_lasted(node, since):
+            if dial.refused is not None or self._presence.has_lasted(tenure):
                 report = dial.refused or await self._ask(dial)
             else:  # others may have told its owner already that nobody knows how it ended
                 log.warning("call_let_be", call=dial.call, attempt=dial.attempt)
@@ -204,8 +211,8 @@ class Dialler:
         while True:
             try:
                 await self._look_for_orphans()
-                node, may_judge = self._presence.number, self._presence.may_judge
-                self._desk.settle_soon(await dialling.recover(self._house, node, may_judge=may_judge))
+                node, dead_by = self._presence.number, self._presence.dead_by
+                self._desk.settle_soon(await dialling.recover(self._house, node, dead_by=dead_by))
             except DomainError as error:
                 log.warning("recovery_failed", error=error.message)
             await asyncio.sleep(AGAIN_S)
@@ -230,5 +237,5 @@ class Dialler:
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
-        await self._desk.finish()
+        await self._desk.finish(FINISH_S)
         await self._presence.leave()

@@ -43,6 +43,8 @@ class Presence:
     ) -> None:
         self.number = 0
         """Of the node; 0 before it has one."""
+        self.tenure = 0
+        """Which of the times this is in which it was heard without a break."""
         self._house = house
         self._name = name
         self._standing = standing
@@ -51,24 +53,31 @@ class Presence:
         self._lease = timedelta(seconds=lease_s)
         self._began = self._renewed_at = house.clock.now() - self._lease
 
-    def has_lasted(self, node: int, since: datetime) -> bool:
-        """Tell whether this is still that node, and was it without a break since: the process may have slept.
+    @property
+    def may_dial(self) -> bool:
+        """Whether this is a node that nobody can have taken for dead."""
+        return bool(self.number) and self._is_unbroken
+
+    def has_lasted(self, tenure: int) -> bool:
+        """Tell whether it was heard without a break since it had that tenure: the process may have slept.
 
         Where there was one, others may have taken the node for dead.
         """
-        return node == self.number and self._began <= since and self._is_unbroken
+        return tenure == self.tenure and self._is_unbroken
 
     @property
-    def may_judge(self) -> bool:
-        """Whether whoever is silent is dead: this process was heard for a lease, and so could they have been.
+    def dead_by(self) -> datetime | None:
+        """By when another's lease must be over for it to be dead; ``None`` where this process may not judge.
 
-        While the database is away, everybody is silent. They are given time to come back when it does.
+        While the database is away, everybody is silent, and is given time to come back when it is there again: only
+        who was heard for a lease himself knows that others could have been, and only until he was last heard.
         """
-        return self._is_unbroken and self._house.clock.now() - self._began >= self._lease
+        return self._renewed_at if self._is_unbroken and self._renewed_at - self._began >= self._lease else None
 
     @property
     def _is_unbroken(self) -> bool:
-        return self._house.clock.now() - self._renewed_at <= UNBROKEN * self._lease
+        """Whether the lease was renewed lately; a clock that was set back tells nothing of that."""
+        return timedelta(0) <= self._house.clock.now() - self._renewed_at <= UNBROKEN * self._lease
 
     async def run(self) -> None:
         """Be there until cancelled."""
@@ -93,12 +102,16 @@ class Presence:
         now = self._house.clock.now()
         if self.number and await self._house.calls.renew(self.number, self._lease_s):
             if not self._is_unbroken:
-                self._began = now
+                self._begin(now)
         else:
             self.number = await self._house.calls.join(self._name, self._lease_s, self._standing)
-            self._began = now
+            self._begin(now)
             self._on_joined()
         self._renewed_at = now
+
+    def _begin(self, now: datetime) -> None:
+        self._began = now
+        self.tenure += 1
 
     async def leave(self) -> None:
         """End as a node; where that fails, the lease ends by itself."""

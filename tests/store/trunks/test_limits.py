@@ -91,7 +91,7 @@ async def test_room_comes_back_from_a_node_that_was_lost(house: House, alice: Cu
     clock.advance(seconds=10)
     await house.calls.renew(other.number, 60)
     clock.advance(seconds=10)
-    await settlement.settle(house, await dialling.recover(house))
+    await settlement.settle(house, await dialling.recover(house, dead_by=house.clock.now()))
     assert len(await other.dial_all()) == 1
 
 

@@ -212,8 +212,8 @@ SELECT p.id, p.account_id, p.public_id, p.kind, p.state, p.total, p.delivered, p
 FROM campaign p JOIN account o ON o.id = p.account_id WHERE p.id = ANY(%(campaigns)s::bigint[]) ORDER BY p.id;
 
 -- name: dead_nodes
--- Those that have left or were condemned, and those that are silent, where whoever asks may judge that.
-SELECT id FROM node WHERE lease_until = '-infinity' OR (%(may_judge)s AND lease_until <= %(at)s)
+-- Those that have left or were condemned, and those whose lease was over by a moment, where one is told.
+SELECT id FROM node WHERE lease_until = '-infinity' OR lease_until <= %(dead_by)s
 ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: forsaken
