@@ -167,7 +167,10 @@ class Settings:
     countries_allowed: Annotated[
         frozenset[str], About("fr gf gp mq re yt", "countries that trunks may call; all others are refused")
     ]
-    account_cap: Annotated[Cap, About("10000/500", "calls, and euros set aside for them, of one account a day at most")]
+    account_cap: Annotated[
+        Cap,
+        About("10000/500", "calls, and euros set aside for them, a day at most of an account without a cap of its own"),
+    ]
     prefix_caps: Annotated[
         tuple[tuple[str, Cap], ...],
         About("", "the same towards numbers that begin with a prefix: `44=200/50 1=20/off`"),

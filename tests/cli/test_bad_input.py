@@ -27,6 +27,12 @@ REFUSED = [
     ("account", "create", "x", "--credit", "-5"),
     ("account", "create", "x", "--parent", UNKNOWN_ACCOUNT),
     ("account", "show", UNKNOWN_ACCOUNT),
+    ("account", "allow", UNKNOWN_ACCOUNT),
+    ("account", "allow", UNKNOWN_ACCOUNT, "--cap", "5/5"),
+    ("account", "allow", f"{UNKNOWN_ACCOUNT}/sandbox"),
+    ("account", "allow", "ACCOUNT/sandbox", "--cap", "5/5"),
+    ("account", "allow", "ACCOUNT", "--countries", ""),
+    ("account", "allow", "ACCOUNT", "--cap", "5/5", "--countries", ","),
     ("account", "low-balance", UNKNOWN_ACCOUNT, "5"),
     ("account", "low-balance", "ACCOUNT", "--", "-5"),
     ("credit", "add", UNKNOWN_ACCOUNT, "5"),
@@ -62,6 +68,12 @@ MISWRITTEN = [
     ("account", "show", "nonsense"),
     ("account", "state", "ACCOUNT", "asleep"),
     ("account", "low-balance", "ACCOUNT", "much"),
+    ("account", "allow", "nonsense"),
+    ("account", "allow", "ACCOUNT", "--cap", "much"),
+    ("account", "allow", "ACCOUNT", "--cap", "1.5/2"),
+    ("account", "allow", "ACCOUNT", "--cap", ""),
+    ("account", "allow", "ACCOUNT", "--cap", "-1/2"),
+    ("account", "allow", "ACCOUNT", "--cap", "5/5", "--countries", "france"),
     ("credit", "add", "ACCOUNT", "99999999999"),
     ("credit", "add", "ACCOUNT", "5", "--expires", "tomorrow"),
     ("credit", "refund", "first", "1"),
@@ -90,7 +102,7 @@ def test_what_is_refused_is_told_in_one_line(
     tariff = tmp_path / "tariff.csv"
     tariff.write_text("product,prefix,price\ndeposit,33,0.1\n", encoding="utf-8")
     words = {"ACCOUNT": account, "TARIFF": str(tariff)}
-    done = untraced(commands.run(*(words.get(word, word) for word in arguments)))
+    done = untraced(commands.run(*(words.get(word, word.replace("ACCOUNT/", f"{account}/")) for word in arguments)))
     assert done.returncode == 1, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ")
@@ -106,7 +118,8 @@ def test_what_is_miswritten_is_told_with_the_usage(
 
 
 def test_after_all_that_nothing_has_changed(commands: Commands, account: str) -> None:
-    assert commands.json("account", "show", account, "--json")["available"] == "19"
+    shown = commands.json("account", "show", account, "--json")
+    assert (shown["available"], shown["own_cap"], shown["own_countries"]) == ("19", None, None)
     assert len(commands.json("key", "list", account, "--json")) == 2
     assert "early" not in [tariff["tariff"] for tariff in commands.json("tariff", "list", "--json")]
     assert commands.json("ledger", "check", "--json") == []

@@ -153,6 +153,35 @@ def test_a_low_balance_is_an_event(desk: Desk, account: str) -> None:
     assert desk.refuse("account", "low-balance", account, "0").startswith("Error: ")
 
 
+def test_an_account_is_allowed_a_cap_and_countries_of_its_own(desk: Desk, account: str) -> None:
+    everybodys = {"account": account, "cap": "10000/500", "countries": "fr gf gp mq re yt"}
+    assert desk.json("account", "allow", account) == {**everybodys, "own_cap": None, "own_countries": None}
+    desk.run("account", "allow", account, "--cap", "off/20", "--countries", "RE,fr be")
+    own = {"own_cap": "off/20", "own_countries": "be fr re"}
+    assert desk.json("account", "allow", account) == {"account": account, "cap": "off/20", "countries": "fr re", **own}
+    shown = desk.json("account", "show", account)
+    assert {name: shown[name] for name in own} == own
+    desk.run("account", "allow", account, "--cap", "default")
+    assert desk.json("account", "allow", account)["own_cap"] is None
+    desk.run("account", "allow", account, "--countries", "default")
+    assert desk.json("account", "allow", account) == {**everybodys, "own_cap": None, "own_countries": None}
+
+
+def test_what_counts_for_an_account_is_told_with_whose_it_is(desk: Desk, account: str) -> None:
+    assert desk.run("account", "allow", account).splitlines() == [
+        "what       counts             whose",
+        "cap        10000/500          the installation's",
+        "countries  fr gf gp mq re yt  the installation's",
+    ]
+    assert desk.run("account", "allow", account, "--cap", "200/50", "--countries", "be").splitlines() == [
+        "what       counts  whose",
+        "cap        200/50  its own",
+        "countries  none    its own",
+        "not called all the same, as PORTEVOIX_COUNTRIES_ALLOWED lacks them: be",
+    ]
+    assert "sandbox" in desk.refuse("account", "allow", f"{account}/sandbox")
+
+
 def test_a_tariff_goes_out_and_in_and_is_assigned(desk: Desk, account: str, tmp_path: Path) -> None:
     shown = desk.run("tariff", "show")
     assert "voice_mobile,33,0.06,0,0,1" in shown.splitlines()

@@ -10,8 +10,10 @@ from portevoix.domain.errors import InvalidValue
 from portevoix.domain.number import Line, Number
 from portevoix.domain.safety import (
     FRANCE,
+    NOTHING_OWN,
     Cap,
     CapReached,
+    OwnAllowance,
     Safety,
     Use,
     check_caps,
@@ -20,6 +22,7 @@ from portevoix.domain.safety import (
     parse_countries,
     parse_prefix_caps,
     uses,
+    write_countries,
 )
 
 NOW = datetime(2026, 1, 13, 11, 35, tzinfo=UTC)
@@ -86,6 +89,31 @@ def test_caps_are_of_calls_and_of_money_a_day(used: Use, *, is_refused: bool) ->
             check_caps(safety, [used])
     else:
         check_caps(safety, [used])
+
+
+def test_an_account_without_an_allowance_of_its_own_has_the_installations() -> None:
+    safety = Safety(account=Cap(10))
+    assert safety.of(NOTHING_OWN) is safety
+
+
+@pytest.mark.parametrize("cap", [Cap(1, 1_000_000), Cap(10**6, 10**12), Cap()])
+def test_an_accounts_own_cap_counts_in_place_of_the_installations_and_a_prefix_keeps_its_own(cap: Cap) -> None:
+    safety = Safety(account=Cap(10), prefixes={"44": Cap(2)}, alarm_calls=7)
+    own = safety.of(OwnAllowance(cap=cap))
+    assert own == Safety(account=cap, prefixes={"44": Cap(2)}, alarm_calls=7)
+
+
+def test_an_accounts_own_countries_narrow_the_installations_and_never_add_to_them() -> None:
+    safety = Safety(countries=frozenset({"fr", "gb"}), account=Cap(10))
+    own = safety.of(OwnAllowance(countries=frozenset({"gb", "be"})))
+    assert (own.countries, own.account) == ({"gb"}, Cap(10))
+    assert own.fault(number("33710000000")) is not None
+    assert own.fault(number("447700900123", "gb")) is None
+    assert own.fault(number("3225550100", "be")) is not None
+
+
+def test_countries_are_read_as_they_are_written() -> None:
+    assert write_countries(parse_countries("RE, fr be")) == "be fr re"
 
 
 @pytest.mark.parametrize("text", ["10/5", "off/5", "10/off", "off/off"])

@@ -12,9 +12,11 @@ from portevoix import bootstrap
 from portevoix.domain.call import Outcome, Report, Trace
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
+from portevoix.domain.safety import Cap
+from portevoix.domain.tariff import Product, Rate
 from portevoix.domain.trunk import Engine
 from portevoix.ports import House
-from portevoix.service import settlement
+from portevoix.service import accounts, settlement
 from tests.conftest import PEPPER, Serve
 from tests.parts import ManualClock
 from tests.store.test_calls import Customer, Node, file
@@ -79,6 +81,32 @@ async def test_a_day_that_is_used_up_is_told_at_both_doors(alice: Customer, hous
         )
     assert (v2.status_code, v2.json()["code"]) == (403, "daily_cap_reached")
     assert (v1.status_code, v1.json()["code"]) == (403, "DAILY_CAP_REACHED")
+
+
+async def test_an_accounts_own_cap_and_countries_are_told_as_the_installations_are(
+    alice: Customer, house: House, serve: Serve
+) -> None:
+    trunk = await add_trunk(house, engine=Engine.ASTERISK)
+    await add_route(house, trunk)
+    await add_route(house, trunk, "44")
+    rate = Rate(Product.VOICE_LANDLINE, "44", 60_000)
+    await house.tariffs.import_revision("abroad", house.clock.now(), [rate])
+    await house.tariffs.assign(alice.ref.public_id, "abroad")
+    spoken = {"apiKey": alice.key, "text": "Bonjour."}
+    async with serve(**BENCH, countries_allowed="fr gb") as http:
+        await accounts.cap_account(house, alice.ref, Cap(1))
+        two = await http.post("/v2/messages", json=voice(alice, MOBILE, LANDLINE), headers=bearer(alice))
+        v1_two = await http.post("/v1/tts/send", json={**spoken, "phoneNumbers": f"{MOBILE},{LANDLINE}"})
+        await accounts.limit_countries(house, alice.ref, frozenset({"fr"}))
+        abroad = await http.post("/v2/messages", json=voice(alice, ABROAD), headers=bearer(alice))
+        v1_abroad = await http.post("/v1/tts/send", json={**spoken, "phoneNumbers": ABROAD})
+        await accounts.limit_countries(house, alice.ref, None)
+        allowed = await http.post("/v2/messages", json=voice(alice, ABROAD), headers=bearer(alice))
+    assert (two.status_code, two.json()["code"]) == (403, "daily_cap_reached")
+    assert (v1_two.status_code, v1_two.json()["code"]) == (403, "DAILY_CAP_REACHED")
+    assert (abroad.status_code, abroad.json()["code"]) == (400, "destination_invalid")
+    assert (v1_abroad.status_code, v1_abroad.json()["message"]) == REFUSALS["DESTINATION_INVALID"]
+    assert allowed.status_code == 201
 
 
 async def test_numbers_of_fiction_and_countries_that_are_off_are_refused_by_name(

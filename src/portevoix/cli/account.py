@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from portevoix.cli.printing import json_option, print_json, print_table
 from portevoix.cli.session import ACCOUNT, EUROS, on_house
 from portevoix.domain.account import Account, State
+from portevoix.domain.errors import InvalidValue
 from portevoix.domain.ids import AccountRef
 from portevoix.domain.money import format_euros
 from portevoix.domain.number import Number, NumberInvalid
+from portevoix.domain.safety import Cap, OwnAllowance, parse_cap, parse_countries, write_countries
 from portevoix.ports import House
 from portevoix.service import accounts
+
+#: Written in place of what is an account's own: the installation's counts.
+DEFAULT = "default"
 
 
 @click.group(name="account")
@@ -92,6 +99,64 @@ async def low_balance(house: House, account: AccountRef, threshold: str) -> None
     click.echo(f"{account}: " + ("no threshold" if micros is None else f"an event below {format_euros(micros)} €"))
 
 
+class Own(click.ParamType[Any]):
+    """What is an account's own, or ``default`` for the installation's."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Parse it; ``default`` stays as it is."""
+        try:
+            return value if value == DEFAULT else self._parse(str(value))
+        except InvalidValue as error:
+            self.fail(error.message, param, ctx)
+
+
+@command.command()
+@click.argument("account", type=ACCOUNT)
+@click.option(
+    "--cap",
+    type=Own("CALLS/EUROS", parse_cap),
+    help="Over trunks a day at most, 'off' in place of either; or 'default'.",
+)
+@click.option(
+    "--countries",
+    type=Own("COUNTRIES", parse_countries),
+    help="Of those that trunks may call, such as 'fr be'; or 'default'.",
+)
+@json_option
+@on_house
+async def allow(
+    house: House, account: AccountRef, cap: Cap | str | None, countries: frozenset[str] | str | None, as_json: bool
+) -> None:
+    """Give ACCOUNT a cap and countries of its own, or the installation's by 'default'; shows what counts then."""
+    async with house.unit_of_work() as together:
+        if cap is not None:
+            await accounts.cap_account(together, account, cap if isinstance(cap, Cap) else None)
+        if countries is not None:
+            own_countries = countries if isinstance(countries, frozenset) else None
+            await accounts.limit_countries(together, account, own_countries)
+    own, counts = await accounts.find_allowance(house, account)
+    if as_json:
+        shown = {"cap": str(counts.account), "countries": write_countries(counts.countries)}
+        print_json({"account": str(account), **shown, **_own(own)})
+        return
+    rest = write_countries((own.countries or frozenset()) - counts.countries)
+    rows = [
+        ("cap", str(counts.account), _whose(own.cap)),
+        ("countries", write_countries(counts.countries) or "none", _whose(own.countries)),
+    ]
+    print_table(("what", "counts", "whose"), list(rows))
+    if rest:
+        click.echo(f"not called all the same, as PORTEVOIX_COUNTRIES_ALLOWED lacks them: {rest}")
+
+
+def _whose(own: object) -> str:
+    return "the installation's" if own is None else "its own"
+
+
 @command.command()
 @click.argument("account", type=ACCOUNT)
 @json_option
@@ -141,6 +206,14 @@ async def webhook_secret(house: House, account: AccountRef, rotate: bool) -> Non
 _COLUMNS = ("account", "name", "state", "available", "held", "parent", "tariff")
 
 
+def _own(allowance: OwnAllowance) -> dict[str, str | None]:
+    cap, countries = allowance.cap, allowance.countries
+    return {
+        "own_cap": None if cap is None else str(cap),
+        "own_countries": None if countries is None else write_countries(countries),
+    }
+
+
 def _shown(account: Account) -> dict[str, str | None]:
     low = account.low_balance_micros
     return {
@@ -153,4 +226,5 @@ def _shown(account: Account) -> dict[str, str | None]:
         "parent": account.parent,
         "tariff": account.tariff,
         "created": account.created_at.isoformat(),
+        **_own(account.allowance),
     }

@@ -105,6 +105,8 @@ WORDS = {
     "allot-credit": N_("moved credit between accounts"),
     "change-state": N_("changed the state"),
     "change-threshold": N_("changed the low-credit threshold"),
+    "change-cap": N_("changed a day’s cap"),
+    "change-countries": N_("changed the countries that may be called"),
     "allow-number": N_("allowed a caller's number"),
     "disallow-number": N_("took a caller's number away"),
     "assign-tariff": N_("assigned a tariff"),
@@ -215,6 +217,7 @@ REFUSALS = {
         "This form was sent before with something else. Look at the ledger, then send it again."
     ),
     "not_related": N_("Credit moves only between a parent account and its sub-account."),
+    "allowance_of_sandbox": N_("A sandbox has no cap and no countries: its phones are simulated."),
     "person_exists": N_("Somebody has this e-mail address already."),
     "email_invalid": N_("This is not an e-mail address."),
     "revision_exists": N_("The tariff has other rates from that very moment. Choose another one."),

@@ -17,6 +17,7 @@ from portevoix.domain.errors import (
     ScopeRefused,
 )
 from portevoix.domain.ids import AccountRef, Mode
+from portevoix.domain.safety import NOTHING_OWN, OwnAllowance
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -57,6 +58,7 @@ class Account:
     held_micros: int
     low_balance_micros: int | None
     created_at: datetime
+    allowance: OwnAllowance = NOTHING_OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Access:
         default_revision: the revision of the default tariff in force.
         mode: which ledger of its account that is.
         clock_offset_s: by how much the account's clock is ahead of ours: a sandbox's can be moved on.
+        allowance: what a live account has of its own.
     """
 
     key_id: int | None
@@ -129,6 +132,7 @@ class Access:
     default_revision: int | None
     mode: Mode = Mode.LIVE
     clock_offset_s: int = 0
+    allowance: OwnAllowance = NOTHING_OWN
 
     def now(self, ours: datetime) -> datetime:
         """Tell what the account's clock shows when ours shows a moment."""

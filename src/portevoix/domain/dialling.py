@@ -58,6 +58,7 @@ class Claimed:
         route: the routes that have failed in this try.
         attempts: how often it was dialled before.
         tried: their names.
+        countries: that its account may call, where it has some of its own.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Claimed:
     sender: str | None
     mode: Mode = Mode.SANDBOX
     tried: tuple[str, ...] = ()
+    countries: frozenset[str] | None = None
 
     @property
     def public_id(self) -> str:

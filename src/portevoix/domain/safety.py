@@ -7,7 +7,7 @@ trunk: calls to places that nobody meant to sell, and many of them before anybod
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from portevoix.domain.errors import DomainError, InvalidValue
@@ -38,6 +38,12 @@ class CapReached(DomainError):
     code = "daily_cap_reached"
 
 
+class AllowanceOfSandbox(InvalidValue):
+    """A sandbox has no allowance of its own: its phones are simulated."""
+
+    code = "allowance_of_sandbox"
+
+
 @dataclass(frozen=True, slots=True)
 class Cap:
     """What may be sent a day (Europe/Paris) over trunks.
@@ -57,13 +63,29 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAllowance:
+    """What one account may, where that differs from what every account may.
+
+    Args:
+        cap: in place of the installation's, narrower or wider; ``None`` where that one counts.
+        countries: that it may call, of those that the installation lets be called; ``None`` for all of them.
+    """
+
+    cap: Cap | None = None
+    countries: frozenset[str] | None = None
+
+
+NOTHING_OWN = OwnAllowance()
+
+
+@dataclass(frozen=True, slots=True)
 class Safety:
     """What the operator lets trunks do.
 
     Args:
         countries: that may be called, ISO 3166 alpha-2 in lower case.
         fiction: a trunk on this machine takes the regulator's fiction blocks: for a test bench alone.
-        account: the cap of each account.
+        account: the cap of each account that has none of its own.
         prefixes: further caps of each account towards numbers that begin with a prefix; the longest counts.
         alarm_calls: calls of one account within an hour that raise an alarm.
     """
@@ -73,6 +95,13 @@ class Safety:
     account: Cap = Cap(10_000, 500 * MICROS_PER_EURO)
     prefixes: Mapping[str, Cap] = field(default_factory=dict)
     alarm_calls: int = 2_000
+
+    def of(self, own: OwnAllowance) -> Safety:
+        """Tell what counts for one account: its cap may be any, its countries only narrow what there is."""
+        if own == NOTHING_OWN:
+            return self
+        countries = self.countries if own.countries is None else self.countries & own.countries
+        return replace(self, countries=countries, account=self.account if own.cap is None else own.cap)
 
     def fault(self, number: Number) -> str | None:
         """Tell why a number is never dialled over any trunk; ``None`` where it may be."""
@@ -159,6 +188,11 @@ def parse_countries(text: str) -> frozenset[str]:
     if strange:
         raise InvalidValue(f"countries are written by two letters (ISO 3166), such as fr, not {strange[0][:20]!r}")
     return found
+
+
+def write_countries(countries: Iterable[str]) -> str:
+    """Write countries as ``parse_countries`` reads them, in the order of the alphabet."""
+    return " ".join(sorted(countries))
 
 
 def parse_cap(text: str) -> Cap:

@@ -21,6 +21,7 @@ from portevoix.domain.ledger import (
     Violation,
 )
 from portevoix.domain.limit import Allowance, Limit
+from portevoix.domain.safety import Cap
 from portevoix.domain.tariff import Draft, Rate, RateTable, Tariff
 
 
@@ -58,6 +59,12 @@ class Accounts(Protocol):
 
     async def set_low_balance(self, ref: AccountRef, threshold_micros: int | None) -> None:
         """Change the credit below which an event is recorded. Raises NotFound."""
+
+    async def set_own_cap(self, ref: AccountRef, cap: Cap | None) -> None:
+        """Change a live account's own cap; ``None`` for none. Raises NotFound."""
+
+    async def set_own_countries(self, ref: AccountRef, countries: frozenset[str] | None) -> None:
+        """Change which countries a live account may call at most; ``None`` for all. Raises NotFound."""
 
     async def events(self, account_id: int, after_id: int = 0) -> Sequence[Event]:
         """Read a page of what happened to an account, oldest first: what is read later never belongs before it."""

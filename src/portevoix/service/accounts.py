@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from portevoix.domain.account import Account, Event, KeyTerms, State, parse_name
+from portevoix.domain.errors import InvalidValue
 from portevoix.domain.ids import AccountRef, Mode, public_id
 from portevoix.domain.ledger import PAID, Kind
 from portevoix.domain.money import positive
 from portevoix.domain.number import Number
+from portevoix.domain.safety import AllowanceOfSandbox, Cap, OwnAllowance, Safety
 from portevoix.domain.webhook import WebhookSecret
 from portevoix.ports import House
 from portevoix.service.keys import make_key
@@ -83,6 +85,38 @@ async def watch_balance(house: House, account: AccountRef, threshold_micros: int
     if threshold_micros is not None:
         positive(threshold_micros)
     await house.accounts.set_low_balance(account, threshold_micros)
+
+
+async def find_allowance(house: House, account: AccountRef) -> tuple[OwnAllowance, Safety]:
+    """Tell what a live account may of its own, and what counts for it. Raises NotFound, AllowanceOfSandbox."""
+    _live_alone(account)
+    own = (await house.accounts.find(account)).allowance
+    return own, house.policy.safety.of(own)
+
+
+async def cap_account(house: House, account: AccountRef, cap: Cap | None) -> None:
+    """Give a live account a cap of its own, ``None`` for the installation's. Raises NotFound, AllowanceOfSandbox."""
+    _live_alone(account)
+    await house.accounts.set_own_cap(account, cap)
+
+
+async def limit_countries(house: House, account: AccountRef, countries: frozenset[str] | None) -> None:
+    """Let a live account call some countries alone, of those that may be called; ``None`` for all of them.
+
+    Raises:
+        NotFound.
+        InvalidValue: no country is left; switching the account off is what that would mean.
+        AllowanceOfSandbox.
+    """
+    _live_alone(account)
+    if countries is not None and not countries:
+        raise InvalidValue("name one country at least; an account that is to call nobody is switched off")
+    await house.accounts.set_own_countries(account, countries)
+
+
+def _live_alone(account: AccountRef) -> None:
+    if account.mode is Mode.SANDBOX:
+        raise AllowanceOfSandbox("a sandbox has no cap and no countries, as its phones are simulated; name the account")
 
 
 async def events(house: House, account: AccountRef) -> AsyncIterator[Event]:

@@ -14,7 +14,7 @@ from portevoix.domain.errors import DomainError, NotFound
 from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
 from portevoix.domain.routing import NO_ROUTE, RESTING, Choice, NoDepositRoute, NoRoute, Route, choose, drawn, heard_of
-from portevoix.domain.safety import NotAllowed, Safety, check_caps, uses
+from portevoix.domain.safety import NotAllowed, OwnAllowance, Safety, check_caps, uses
 from portevoix.domain.trunk import Engine, Path, Trunk
 from portevoix.ports import House
 
@@ -75,7 +75,8 @@ async def routes_for(house: House, access: Access, kind: Kind) -> TableOfRoutes 
     """Read the routes that count for an account; ``None`` for a sandbox, whose phones are simulated."""
     if access.mode is Mode.SANDBOX:
         return None
-    return TableOfRoutes(await house.trunks.routes(), house.policy.safety, kind, house.clock.now())
+    safety = house.policy.safety.of(access.allowance)
+    return TableOfRoutes(await house.trunks.routes(), safety, kind, house.clock.now())
 
 
 def sift(table: TableOfRoutes | None, offers: Iterable[Offer]) -> tuple[tuple[Offer, ...], tuple[Refused, ...]]:
@@ -114,7 +115,7 @@ async def count_use(together: House, access: Access, priced: Sequence[Priced]) -
     """
     if access.mode is Mode.SANDBOX:
         return
-    safety = together.policy.safety
+    safety = together.policy.safety.of(access.allowance)
     sent = [(one.number.digits, one.most_micros) for one in priced]
     check_caps(safety, await together.trunks.use(access.account_id, uses(safety, sent, together.clock.now())))
 
@@ -151,8 +152,8 @@ async def plan(house: House, claimed: Sequence[Claimed], engines: Collection[Eng
 
 
 def _plan(routes: Sequence[Route], safety: Safety, call: Claimed, at: datetime) -> Plan:
-    """Plan one call. What counted when it was sent is looked at anew: settings and routes may have changed."""
-    fault = safety.fault(call.number)
+    """Plan one call. What counted when it was sent is looked at anew: it, or the routes, may have changed."""
+    fault = safety.of(OwnAllowance(countries=call.countries)).fault(call.number)
     if fault is not None:
         return Plan(NO_ROUTE, refused=_refused(Outcome.BLOCKED, at, fault))
     choice = choose(routes, call.number, call.kind, at, draw=call.public_id, tried=call.tried)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from portevoix.domain.account import Access, Account, Event, Scope, State
 from portevoix.domain.errors import AlreadyExists, NotFound
 from portevoix.domain.ids import AccountRef, Mode
+from portevoix.domain.safety import Cap, OwnAllowance, parse_cap, parse_countries, write_countries
 from portevoix.ports import Clock
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
@@ -51,8 +53,9 @@ class PostgresAccounts:
             row = await (await connection.execute(SQL["access_of_account"], values)).fetchone()
         if row is None:
             raise NotFound(f"there is no account {ref}")
-        account_id, state, available_micros, own, default, offset_s = row
-        return Access(None, account_id, State(state), scopes, (), available_micros, own, default, ref.mode, offset_s)
+        account_id, state, available, own, default, offset_s, *allowance = row
+        told = (ref.mode, offset_s, allowance_of(*allowance))
+        return Access(None, account_id, State(state), scopes, (), available, own, default, *told)
 
     async def list(self) -> Sequence[Account]:
         """Read all accounts, oldest first."""
@@ -74,6 +77,15 @@ class PostgresAccounts:
     async def set_low_balance(self, ref: AccountRef, threshold_micros: int | None) -> None:
         """Change the credit below which an event is recorded."""
         await self._change("set_low_balance", ref, {"threshold": threshold_micros})
+
+    async def set_own_cap(self, ref: AccountRef, cap: Cap | None) -> None:
+        """Change a live account's own cap."""
+        await self._change("set_own_cap", ref, {"cap": None if cap is None else str(cap)})
+
+    async def set_own_countries(self, ref: AccountRef, countries: frozenset[str] | None) -> None:
+        """Change which countries a live account may call at most."""
+        text = None if countries is None else write_countries(countries)
+        await self._change("set_own_countries", ref, {"countries": text})
 
     async def events(self, account_id: int, after_id: int = 0) -> Sequence[Event]:
         """Read a page of what happened to an account, oldest first."""
@@ -102,6 +114,15 @@ class PostgresAccounts:
             raise NotFound(f"there is no account {ref}")
 
 
+@lru_cache(maxsize=1024)
+def allowance_of(cap: str | None, countries: str | None) -> OwnAllowance:
+    """Read what an account has of its own as it is kept: as settings are written."""
+    return OwnAllowance(
+        None if cap is None else parse_cap(cap), None if countries is None else parse_countries(countries)
+    )
+
+
 def _account(row: tuple[Any, ...]) -> Account:
-    account_id, public_id, mode, name, state, *others = row
+    account_id, public_id, mode, name, state, *others, cap, countries = row
+    others.append(allowance_of(cap, countries))
     return Account(account_id, AccountRef(public_id, Mode(mode)), name, State(state), *others)

@@ -17,6 +17,7 @@ from portevoix.domain.ids import Mode
 from portevoix.domain.number import Number
 from portevoix.domain.tariff import Product
 from portevoix.ports import ORDINARY, Clock, Room, Standing
+from portevoix.store.accounts import allowance_of
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
 
@@ -257,7 +258,7 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
         route,
         *rest,
     ) = row
-    due_at, offset_s, moved_from, moved_to, sender, mode, tried = rest
+    due_at, offset_s, moved_from, moved_to, sender, mode, tried, countries = rest
     return Claimed(
         call,
         account_id,
@@ -278,6 +279,7 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
         sender,
         Mode(mode),
         tuple(tried or ()),
+        allowance_of(None, countries).countries,
     )
 
 

@@ -12,6 +12,7 @@ from portevoix.domain.account import Access, ApiKey, KeyTerms, Network, Scope, S
 from portevoix.domain.errors import NotFound
 from portevoix.domain.ids import AccountRef, Mode
 from portevoix.ports import Clock
+from portevoix.store.accounts import allowance_of
 from portevoix.store.batch import Batcher
 from portevoix.store.database import Database
 from portevoix.store.sql import queries
@@ -98,7 +99,7 @@ class PostgresKeys:
 
 
 def _access(row: tuple[Any, ...]) -> Access:
-    _, key_id, account_id, state, scopes, allowed, available_micros, own, default, mode, offset_s = row
+    _, key_id, account_id, state, scopes, allowed, available_micros, own, default, mode, offset_s, *allowance = row
     return Access(
         key_id,
         account_id,
@@ -110,6 +111,7 @@ def _access(row: tuple[Any, ...]) -> Access:
         default,
         Mode(mode),
         offset_s,
+        allowance_of(*allowance),
     )
 
 

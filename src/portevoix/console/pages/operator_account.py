@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from portevoix.console.page import Needs, Page, Visit
+from portevoix.console.page import Needs, Page, Shown, Visit
 from portevoix.console.pages.operator import euros_of
 from portevoix.console.rendering import PREFIX
 from portevoix.console.texts import N_
@@ -16,11 +16,15 @@ from portevoix.domain.ids import AccountRef, Mode, parse_public_id
 from portevoix.domain.ledger import Posted
 from portevoix.domain.money import format_euros
 from portevoix.domain.number import Number, NumberInvalid
+from portevoix.domain.safety import Cap, OwnAllowance, Safety, parse_cap, parse_countries, write_countries
 from portevoix.service import accounts, credit, tariffs
 from portevoix.web.answer import Answer
 
 PLACE = "/operator/accounts/{account}/{mode}"
 MOST_SUB_ACCOUNTS = 100
+
+#: What the page's forms have, to be shown again where it would not do.
+FIELDS = ("amount", "reason", "other", "direction", "number", "threshold", "cap", "countries")
 
 #: Moves credit of an account, under an idempotency key.
 _Move: TypeAlias = Callable[[AccountRef, str], Awaitable[Posted]]
@@ -42,7 +46,7 @@ async def _page(visit: Visit, error: DomainError | None = None, form: str = "", 
     """
     ref = _ref(visit)
     account = await visit.house.accounts.find(ref)
-    typed = {name: visit.field(name) for name in ("amount", "reason", "other", "direction", "number", "threshold")}
+    typed = {name: visit.field(name) for name in FIELDS}
     subs = await visit.house.accounts.search("", None, MOST_SUB_ACCOUNTS, ref.public_id)
     shown = {
         "one": account,
@@ -54,6 +58,7 @@ async def _page(visit: Visit, error: DomainError | None = None, form: str = "", 
         "related": [*([account.parent] if account.parent else []), *(one.ref.public_id for one in subs)],
         "senders": await visit.house.campaigns.senders(account.id),
         "people": await visit.house.people.list(ref.public_id),
+        **_allowance(visit.house.policy.safety, account.allowance),
         "tariffs": sorted({name for name, *_ in await tariffs.list_tariffs(visit.house)}),
         "form": form if error else "",
         "typed": typed,
@@ -131,6 +136,26 @@ async def _threshold(visit: Visit) -> Answer:
     return _back(visit, "saved")
 
 
+async def _cap(visit: Visit) -> Answer:
+    ref = _ref(visit)
+    await visit.house.accounts.find(ref)
+    try:
+        await accounts.cap_account(visit.house, ref, _own_cap(visit.field("cap")))
+    except InvalidValue as error:
+        return await _page(visit, error, "cap")
+    return _back(visit, "saved")
+
+
+async def _countries(visit: Visit) -> Answer:
+    ref = _ref(visit)
+    await visit.house.accounts.find(ref)
+    try:
+        await accounts.limit_countries(visit.house, ref, _own_countries(visit.field("countries")))
+    except InvalidValue as error:
+        return await _page(visit, error, "countries")
+    return _back(visit, "saved")
+
+
 async def _add_sender(visit: Visit) -> Answer:
     await visit.house.accounts.find(_ref(visit))
     try:
@@ -176,6 +201,44 @@ def _positive_euros(text: str) -> int:
     return micros
 
 
+def _own_cap(text: str) -> Cap | None:
+    """Read a cap, blanks between thousands and all; nothing for the installation's. Raises InvalidValue."""
+    text = "".join(text.split())
+    try:
+        if text and "/" not in text:
+            raise InvalidValue("a cap without euros would lift those, which nobody may have meant")
+        return parse_cap(text) if text else None
+    except InvalidValue:
+        raise InvalidValue(
+            N_("Write a cap as 200/50: calls, a slash, euros. “off” in place of either lifts it.")
+        ) from None
+
+
+def _own_countries(text: str) -> frozenset[str] | None:
+    """Read countries; nothing for the installation's. Raises InvalidValue."""
+    if not text.strip():
+        return None
+    try:
+        found = parse_countries(text)
+    except InvalidValue:
+        found = frozenset()
+    if not found:
+        raise InvalidValue(N_("Write countries by two letters each, such as fr be."))
+    return found
+
+
+def _allowance(safety: Safety, own: OwnAllowance) -> Shown:
+    """Show what the account has of its own beside the installation's."""
+    countries = own.countries or frozenset()
+    return {
+        "own_cap": "" if own.cap is None else str(own.cap),
+        "own_countries": write_countries(countries),
+        "every_cap": str(safety.account),
+        "every_countries": write_countries(safety.countries),
+        "not_called": write_countries(countries - safety.countries),
+    }
+
+
 def _reason(visit: Visit) -> str:
     if not visit.field("reason").strip():
         raise InvalidValue(N_("Write why: the account's people read it in their ledger."))
@@ -196,6 +259,8 @@ PAGES = (
     Page("POST", f"{PLACE}/allot", Needs.OPERATOR, _allot, "allot-credit"),
     Page("POST", f"{PLACE}/state", Needs.OPERATOR, _state, "change-state"),
     Page("POST", f"{PLACE}/threshold", Needs.OPERATOR, _threshold, "change-threshold"),
+    Page("POST", f"{PLACE}/cap", Needs.OPERATOR, _cap, "change-cap"),
+    Page("POST", f"{PLACE}/countries", Needs.OPERATOR, _countries, "change-countries"),
     Page("POST", f"{PLACE}/senders", Needs.OPERATOR, _add_sender, "allow-number"),
     Page("POST", f"{PLACE}/senders/remove", Needs.OPERATOR, _drop_sender, "disallow-number"),
     Page("POST", f"{PLACE}/tariff", Needs.OPERATOR, _tariff, "assign-tariff"),

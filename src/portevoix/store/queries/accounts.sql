@@ -8,7 +8,8 @@ ON CONFLICT (public_id, mode) DO NOTHING RETURNING id, mode;
 
 -- name: account_by_ref
 SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
-    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at
+    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at,
+    a.own_cap, a.own_countries
 FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id
@@ -25,14 +26,15 @@ SELECT a.id, a.state,
         ORDER BY r.effective_from DESC LIMIT 1) AS own_revision,
     (SELECT r.id FROM tariff_revision r JOIN tariff t ON t.id = r.tariff_id WHERE t.is_default AND r.effective_from <= %(at)s
         ORDER BY r.effective_from DESC LIMIT 1) AS default_revision,
-    a.clock_offset_s
+    a.clock_offset_s, a.own_cap, a.own_countries
 FROM account a
 CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
 WHERE a.public_id = %(public_id)s AND a.mode = %(mode)s;
 
 -- name: accounts
 SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
-    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at
+    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at,
+    a.own_cap, a.own_countries
 FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id
@@ -51,6 +53,12 @@ UPDATE account SET state = %(state)s WHERE id IN (
 UPDATE account SET low_balance_micros = %(threshold)s
 WHERE public_id = %(public_id)s AND mode = %(mode)s RETURNING id;
 
+-- name: set_own_cap
+UPDATE account SET own_cap = %(cap)s WHERE public_id = %(public_id)s AND mode = %(mode)s RETURNING id;
+
+-- name: set_own_countries
+UPDATE account SET own_countries = %(countries)s WHERE public_id = %(public_id)s AND mode = %(mode)s RETURNING id;
+
 -- name: events
 -- Those that no transaction under way can come before. One whose id is not known begins from the first.
 SELECT id, type, data, at FROM event
@@ -68,7 +76,8 @@ ORDER BY xid DESC, id DESC LIMIT 1;
 -- name: search_accounts
 -- Live accounts, the newest first: those whose name or id has a text in it, or the sub-accounts of one.
 SELECT a.id, a.public_id, a.mode, a.name, a.state, p.public_id AS parent, t.name AS tariff,
-    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at
+    a.available_micros - lapsed.micros AS available_micros, a.held_micros, a.low_balance_micros, a.created_at,
+    a.own_cap, a.own_countries
 FROM account a
 LEFT JOIN account p ON p.id = a.parent_id
 LEFT JOIN tariff t ON t.id = a.tariff_id

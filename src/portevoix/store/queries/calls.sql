@@ -67,7 +67,8 @@ WHERE c.id = picked.id AND c.state IN ('scheduled', 'ready') AND p.id = c.campai
 RETURNING c.id, c.account_id, p.id, p.public_id, c.position, c.number, c.product, p.kind, p.sha256, p.samples, c.reserved_micros,
     p.own_revision, p.default_revision, c.attempt, c.route, c.due_at, a.clock_offset_s, a.clock_moved_from, a.clock_moved_to,
     p.sender, a.mode, CASE WHEN c.route > 0 THEN ARRAY(
-        SELECT t.route FROM attempt t WHERE t.call_id = c.id AND t.number > c.attempt - c.route ORDER BY t.number) END;
+        SELECT t.route FROM attempt t WHERE t.call_id = c.id AND t.number > c.attempt - c.route ORDER BY t.number) END,
+    a.own_countries;
 
 -- name: lock_trunks
 -- Whoever dials over a trunk does so alone, by id: so that what is counted next stays true until it is dialled.

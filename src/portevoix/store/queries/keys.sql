@@ -37,7 +37,7 @@ SELECT k.digest, k.id AS key_id, a.id AS account_id, a.state, k.scopes, k.allowe
         ORDER BY r.effective_from DESC LIMIT 1) END AS own_revision,
     (SELECT r.id FROM tariff_revision r JOIN tariff t ON t.id = r.tariff_id WHERE t.is_default AND r.effective_from <= %(at)s
         ORDER BY r.effective_from DESC LIMIT 1) AS default_revision,
-    a.mode, a.clock_offset_s
+    a.mode, a.clock_offset_s, a.own_cap, a.own_countries
 FROM api_key k JOIN account a ON a.id = k.account_id
 CROSS JOIN LATERAL (SELECT %(at)s::timestamptz + make_interval(secs => a.clock_offset_s) AS now_at) n
 WHERE k.digest = ANY(%(digests)s::bytea[]) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(at)s);
