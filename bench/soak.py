@@ -171,13 +171,14 @@ def _note_fault(day: _Day, done: Future[None]) -> None:
 
 
 def _look(server: Server, data: Path) -> Look:
+    """Look at what each process has for itself: the rest hangs on who else uses the same libraries."""
     assert server.process is not None, "it was started"
     supervisor = server.process.pid
     names: dict[str, list[int]] = {}
     for pid in family(supervisor):
         names.setdefault(_name(pid, supervisor), []).append(pid)
-    taken = {name: memory(pids).pss_mb for name, pids in names.items()}
-    return {**taken, POSTGRES: memory(family(postmaster(data))).own_mb}
+    names[POSTGRES] = family(postmaster(data))
+    return {name: memory(pids).own_mb for name, pids in names.items()}
 
 
 def _name(pid: int, supervisor: int) -> str:
