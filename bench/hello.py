@@ -39,7 +39,6 @@ def server(port: int) -> MPServer:
         websockets=False,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=30,
     )
 
 

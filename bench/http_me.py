@@ -20,6 +20,9 @@ CONNECTIONS = 64
 LOAD_S = 4
 WARM_UP_S = 2
 
+#: How the two servers may differ: in what is served, and how long it may take to stop.
+OF_NO_WEIGHT = {"target", "factory", "workers_kill_timeout"}
+
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _P99 = re.compile(r"^\s+99%\s+([0-9.]+)(us|ms|s)$", re.MULTILINE)
 _PER_SECOND = re.compile(r"^Requests/sec:\s+([0-9.]+)$", re.MULTILINE)
@@ -94,7 +97,7 @@ def _must_be_set_up_alike() -> None:
     """Make sure that the bare server has the settings that Portevoix gives granian."""
     ours = _plain(vars(serve._server(Settings.read({}))))  # noqa: SLF001 - it has no other user to be public for
     theirs = _plain(vars(hello.server(int(str(ours["bind_port"])))))
-    different = {name for name in ours if ours[name] != theirs.get(name)} - {"target", "factory"}
+    different = {name for name in ours if ours[name] != theirs.get(name)} - OF_NO_WEIGHT
     if different:
         raise RuntimeError(f"hello.py and cli/serve.py set up granian differently: {', '.join(sorted(different))}")
 
