@@ -41,7 +41,7 @@ def measure(run: Run) -> list[Figure]:
     """Measure throughput and latency at 64 connections that are kept open, one worker process each."""
     if shutil.which("wrk") is None:
         raise Skipped("wrk is not installed: on Debian 'apt install wrk', on macOS 'brew install wrk'")
-    _must_be_set_up_alike()
+    must_be_set_up_alike()
     with tempfile.TemporaryDirectory(prefix="portevoix-bench-") as folder:
         node = Node.prepare(Path(folder))
         with node.portevoix() as ours, node.hello() as bare:
@@ -93,7 +93,7 @@ def _must_be_logged(log_path: Path, requests: int) -> None:
         raise RuntimeError(f"{requests} requests were answered, {logged} are in the access log")
 
 
-def _must_be_set_up_alike() -> None:
+def must_be_set_up_alike() -> None:
     """Make sure that the bare server has the settings that Portevoix gives granian."""
     ours = _plain(vars(serve._server(Settings.read({}))))  # noqa: SLF001 - it has no other user to be public for
     theirs = _plain(vars(hello.server(int(str(ours["bind_port"])))))

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from bench import curves, publish
+from bench import curves, http_me, publish
 from bench.figure import Figure, Goal, Point, beside
 from bench.machine import Machine
 from bench.parts import PARTS
@@ -83,3 +83,7 @@ def test_a_curve_has_a_line_for_each_operation_and_a_point_for_each_size() -> No
         assert any(text.startswith(line) for text in texts)
         assert {"1,000", "10,000", "100,000", "1,000,000", "a machine & a day"} <= set(texts)
         assert len(list(picture.iter("{http://www.w3.org/2000/svg}circle"))) == len(sizes) + 1  # the baseline's, too
+
+
+def test_the_bare_server_that_requests_are_measured_beside_is_set_up_as_ours() -> None:
+    http_me.must_be_set_up_alike()
