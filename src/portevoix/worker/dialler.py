@@ -28,6 +28,9 @@ PACED_S = 0.02
 AGAIN_S = 1.0
 ORPHANED = timedelta(seconds=10)
 
+#: How long carriers have to hang up. Nobody waits for one that does not.
+HANG_UP_S = 5
+
 #: For how long a node that ends tries to file and settle what it has.
 FINISH_S = 10
 
@@ -231,11 +234,12 @@ class Dialler:
             await dialling.disown(self._house, node, orphans)
 
     async def _hang_up(self) -> None:
-        under_way = list(self._calls.values())
-        if under_way:
+        if under_way := list(self._calls.values()):
             log.info("hanging_up", calls=len(under_way))
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        await self._desk.finish(FINISH_S)
-        await self._presence.leave()
+            for task in under_way:
+                task.cancel()
+            await asyncio.wait(under_way, timeout=HANG_UP_S)
+        try:
+            await self._desk.finish(FINISH_S)
+        finally:
+            await self._presence.leave()
