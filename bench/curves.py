@@ -14,7 +14,7 @@ from bench.table import number
 
 WIDTH, HEIGHT = 860, 340
 LEFT, RIGHT, TOP, FOOT = 64, 24, 64, 58
-ROW, CAPTION = 20, 44
+ROW, CAPTION, CAPTION_LINE = 20, 28, 18
 FEWEST_TIMES = 0.5, 4.0  # the axis has these at least
 
 #: Told apart by people who see few colours, too: the palette of Okabe and Ito, then the same, dashed.
@@ -75,10 +75,18 @@ CHARTS = (
     ),
     Chart(
         name="growth-accounts",
-        title="Asking, sending, dialling and pages, by accounts",
+        title="Asking, sending and dialling, by accounts",
         part="growth-accounts",
         counted="accounts, with as many calls together",
-        has=lambda line: True,
+        has=lambda line: not line.startswith("console"),
+        most=2,
+    ),
+    Chart(
+        name="growth-accounts-console",
+        title="The console's first pages, by accounts",
+        part="growth-accounts",
+        counted="accounts, with as many calls together",
+        has=lambda line: line.startswith("console"),
         most=2,
     ),
     Chart(
@@ -92,17 +100,17 @@ CHARTS = (
 )
 
 
-def draw(chart: Chart, figures: Sequence[Figure], caption: str) -> str | None:
+def draw(chart: Chart, figures: Sequence[Figure], *captions: str) -> str | None:
     """Draw a chart; ``None`` where there is nothing to draw.
 
     Args:
-        caption: the machine and the date.
+        captions: the machine and the date, a line each.
     """
     lines: dict[str, list[Figure]] = {}
     for one in figures:
         if one.part == chart.part and one.point is not None and chart.has(one.point.line):
             lines.setdefault(one.point.line, []).append(one)
-    return _Drawing(chart, lines).drawn(caption) if lines else None
+    return _Drawing(chart, lines).drawn(captions) if lines else None
 
 
 class _Drawing:
@@ -116,10 +124,10 @@ class _Drawing:
         self._most = max(*reached, FEWEST_TIMES[1], self._counts[-1] if chart.is_proportional else 1)
         self._elements: list[svg.Element] = []
 
-    def drawn(self, caption: str) -> str:
+    def drawn(self, captions: Sequence[str]) -> str:
         """Draw everything."""
         rows = -(-len(self._lines) // 2)
-        height = HEIGHT + CAPTION + rows * ROW
+        height = HEIGHT + CAPTION + rows * ROW + len(captions) * CAPTION_LINE
         self._add(svg.Style(text=STYLE), svg.Title(text=html.escape(self._chart.title)))
         self._add(svg.Rect(width=WIDTH, height=height, rx=8, class_=["card"]))
         self._text(LEFT, 28, self._chart.title, "title")
@@ -127,7 +135,8 @@ class _Drawing:
         self._axes()
         for place, (name, line) in enumerate(self._lines.items()):
             self._line(place, name, line, rows)
-        self._text(LEFT, height - 16, caption, "soft")
+        for place, caption in enumerate(reversed(captions)):
+            self._text(LEFT, height - 16 - place * CAPTION_LINE, caption, "soft")
         box = svg.ViewBoxSpec(0, 0, WIDTH, height)
         return svg.SVG(viewBox=box, extra={"role": "img"}, elements=self._elements).as_str() + "\n"
 

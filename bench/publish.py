@@ -88,8 +88,8 @@ def charts(reports: Sequence[Report]) -> dict[str, str]:
     drawn = {}
     for chart in CHARTS:
         for report in reports:
-            caption = f"{table.of_machine(report.machine)}; {report.at:%Y-%m-%d}; medians of {report.pairs} pairs"
-            picture = draw(chart, report.figures, caption)
+            told = f"{report.at:%Y-%m-%d}; medians of {report.pairs} pairs, and their ends"
+            picture = draw(chart, report.figures, table.of_machine(report.machine), told)
             if picture is not None:
                 drawn[f"{chart.name}.svg"] = picture
     return drawn
