@@ -188,6 +188,17 @@ def test_what_is_never_dialled_is_said(desk: Desk, trunk: str) -> None:
     assert "no route leads there" in desk.run("route", "test", "07 10 00 00 00")
 
 
+def test_a_number_is_explained_for_an_account_by_what_it_may_call(desk: Desk, trunk: str) -> None:
+    desk.run("route", "add", "--trunk", trunk, "--prefix", "33")
+    account = desk.json("account", "create", "École")["account"]
+    desk.run("account", "allow", account, "--countries", "mq")
+    asked = ("route", "test", "07 10 00 00 00")
+    assert desk.json(*asked)["forbidden"] is None
+    assert "fr" in desk.json(*asked, "--account", account)["forbidden"]
+    assert "there is no account" in desk.refuse(*asked, "--account", "acct_000000000000")
+    assert "sandbox" in desk.refuse(*asked, "--account", f"{account}/sandbox")
+
+
 def test_routes_are_listed_and_removed_and_go_with_their_trunk(desk: Desk) -> None:
     desk.run("trunk", "add", "gone", "--server", "192.0.2.1")
     hours = "mon-fri 08:00-20:00"

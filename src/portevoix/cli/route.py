@@ -6,8 +6,9 @@ import click
 
 from portevoix.cli.account import Phone
 from portevoix.cli.printing import json_option, print_json, print_table
-from portevoix.cli.session import EUROS, on_house
+from portevoix.cli.session import ACCOUNT, EUROS, on_house
 from portevoix.domain.campaign import Kind
+from portevoix.domain.ids import AccountRef
 from portevoix.domain.money import format_euros
 from portevoix.domain.number import Number
 from portevoix.domain.routing import Hours, Route, Serves, route_name
@@ -93,11 +94,12 @@ async def list_routes(house: House, as_json: bool) -> None:
     show_default=True,
     help="Of which message.",
 )
+@click.option("--account", type=ACCOUNT, help="Whose own countries count, too.")
 @json_option
 @on_house
-async def explain(house: House, number: Number, product: str, as_json: bool) -> None:
+async def explain(house: House, number: Number, product: str, account: AccountRef | None, as_json: bool) -> None:
     """Tell which routes NUMBER would be called over now, in order, at which price, and why, without calling it."""
-    forbidden, choice = await routing.explain(house, number, Kind(product))
+    forbidden, choice = await routing.explain(house, number, Kind(product), account)
     tried = [
         {**_priced(one.route), "dial": one.route.dial.target(number).user, "reason": one.reason}
         for one in choice.candidates

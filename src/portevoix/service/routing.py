@@ -11,12 +11,13 @@ from portevoix.domain.call import MEANINGS, Outcome, Report, Trace
 from portevoix.domain.campaign import Kind, Offer, Priced, Refused, call_id
 from portevoix.domain.dialling import Claimed, Filed, Wait
 from portevoix.domain.errors import DomainError, NotFound
-from portevoix.domain.ids import Mode
+from portevoix.domain.ids import AccountRef, Mode
 from portevoix.domain.number import Number
 from portevoix.domain.routing import NO_ROUTE, RESTING, Choice, NoDepositRoute, NoRoute, Route, choose, drawn, heard_of
 from portevoix.domain.safety import NotAllowed, OwnAllowance, Safety, check_caps, uses
 from portevoix.domain.trunk import Engine, Path, Trunk
 from portevoix.ports import House
+from portevoix.service.accounts import find_allowance
 
 #: How long a trunk that does not answer is left alone; asked again meanwhile, it may be back sooner.
 UNREACHABLE_S = 90
@@ -214,8 +215,18 @@ async def find_trunk(house: House, name: str) -> Trunk:
     return found[0]
 
 
-async def explain(house: House, number: Number, kind: Kind, at: datetime | None = None) -> tuple[str | None, Choice]:
-    """Tell how a number would be called, without calling it: what forbids it, if something does, and its routes."""
+async def explain(
+    house: House, number: Number, kind: Kind, account: AccountRef | None = None
+) -> tuple[str | None, Choice]:
+    """Tell how a number would be called, without calling it: what forbids it, if something does, and its routes.
+
+    Args:
+        account: whose own allowance counts too, where one is named.
+
+    Raises:
+        NotFound, AllowanceOfSandbox: of the account.
+    """
+    safety = house.policy.safety if account is None else (await find_allowance(house, account))[1]
     routes = await house.trunks.routes()
-    choice = choose(routes, number, kind, at or house.clock.now(), draw=number.digits)
-    return house.policy.safety.fault(number), choice
+    choice = choose(routes, number, kind, house.clock.now(), draw=number.digits)
+    return safety.fault(number), choice
