@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.chaos import oracle
-from tests.chaos.field import Terms, laid_out
+from tests.chaos.field import Field, Terms, laid_out
 from tests.chaos.rounds import comes, is_over
 from tests.store.test_calls import numbers
 
@@ -18,7 +18,12 @@ AWAY_S = 1.5 * TERMS.lease_s
 
 async def test_calls_that_are_under_way_while_the_database_is_away_end_as_they_do(data_folder: Path) -> None:
     async with laid_out(TERMS, data_folder) as field:
-        nodes = await field.postgres.ask("SELECT id FROM node ORDER BY id")
+
+        async def all_are_there() -> bool:
+            return len(await _nodes(field)) == len(field.nodes)
+
+        assert await comes(all_are_there, 60)
+        nodes = await _nodes(field)
         sent = await field.send([f"+{number.digits}" for number in numbers(CALLS)])
 
         async def all_ring() -> bool:
@@ -31,4 +36,8 @@ async def test_calls_that_are_under_way_while_the_database_is_away_end_as_they_d
         assert await comes(lambda: is_over(field), 60)
         assert await oracle.verdict(field, [sent]) == []
         assert await field.postgres.ask("SELECT DISTINCT state::text FROM call") == [("finished",)]
-        assert await field.postgres.ask("SELECT id FROM node ORDER BY id") == nodes, "none had to begin anew"
+        assert await _nodes(field) == nodes, "none had to begin anew"
+
+
+async def _nodes(field: Field) -> list[int]:
+    return [number for (number,) in await field.postgres.ask("SELECT id FROM node ORDER BY id")]
