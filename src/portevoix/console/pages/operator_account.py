@@ -29,6 +29,9 @@ FIELDS = ("amount", "reason", "other", "direction", "number", "threshold", "cap"
 #: Moves credit of an account, under an idempotency key.
 _Move: TypeAlias = Callable[[AccountRef, str], Awaitable[Posted]]
 
+#: Changes an account to what was typed.
+_Change: TypeAlias = Callable[[AccountRef, str], Awaitable[None]]
+
 _FORM_KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -126,33 +129,35 @@ async def _state(visit: Visit) -> Answer:
 
 
 async def _threshold(visit: Visit) -> Answer:
-    ref = _ref(visit)
-    await visit.house.accounts.find(ref)
-    try:
-        text = visit.field("threshold").strip()
-        await accounts.watch_balance(visit.house, ref, _positive_euros(text) if text else None)
-    except InvalidValue as error:
-        return await _page(visit, error, "threshold")
-    return _back(visit, "saved")
+    async def change(account: AccountRef, text: str) -> None:
+        text = text.strip()
+        await accounts.watch_balance(visit.house, account, _positive_euros(text) if text else None)
+
+    return await _change(visit, "threshold", change)
 
 
 async def _cap(visit: Visit) -> Answer:
-    ref = _ref(visit)
-    await visit.house.accounts.find(ref)
-    try:
-        await accounts.cap_account(visit.house, ref, _own_cap(visit.field("cap")))
-    except InvalidValue as error:
-        return await _page(visit, error, "cap")
-    return _back(visit, "saved")
+    async def change(account: AccountRef, text: str) -> None:
+        await accounts.cap_account(visit.house, account, _own_cap(text))
+
+    return await _change(visit, "cap", change)
 
 
 async def _countries(visit: Visit) -> Answer:
+    async def change(account: AccountRef, text: str) -> None:
+        await accounts.limit_countries(visit.house, account, _own_countries(text))
+
+    return await _change(visit, "countries", change)
+
+
+async def _change(visit: Visit, form: str, change: _Change) -> Answer:
+    """Change what a form of one field, which bears its name, is for; what is wrong with that is told in the form."""
     ref = _ref(visit)
     await visit.house.accounts.find(ref)
     try:
-        await accounts.limit_countries(visit.house, ref, _own_countries(visit.field("countries")))
+        await change(ref, visit.field(form))
     except InvalidValue as error:
-        return await _page(visit, error, "countries")
+        return await _page(visit, error, form)
     return _back(visit, "saved")
 
 
