@@ -56,13 +56,21 @@ class Chart:
     is_proportional: bool = False
 
 
+def _is_page(line: str) -> bool:
+    return line.startswith("console")
+
+
+def _is_request(line: str) -> bool:
+    return not _is_page(line)
+
+
 CHARTS = (
     Chart(
         name="growth-calls",
         title="Asking, sending and dialling, by calls in the database",
         part="growth-calls",
         counted="calls in the database",
-        has=lambda line: not line.startswith("console"),
+        has=_is_request,
         most=2,
     ),
     Chart(
@@ -70,7 +78,7 @@ CHARTS = (
         title="The console's first pages, by calls in the database",
         part="growth-calls",
         counted="calls in the database",
-        has=lambda line: line.startswith("console"),
+        has=_is_page,
         most=2,
     ),
     Chart(
@@ -78,7 +86,7 @@ CHARTS = (
         title="Asking, sending and dialling, by accounts",
         part="growth-accounts",
         counted="accounts, with as many calls together",
-        has=lambda line: not line.startswith("console"),
+        has=_is_request,
         most=2,
     ),
     Chart(
@@ -86,7 +94,7 @@ CHARTS = (
         title="The console's first pages, by accounts",
         part="growth-accounts",
         counted="accounts, with as many calls together",
-        has=lambda line: line.startswith("console"),
+        has=_is_page,
         most=2,
     ),
     Chart(
