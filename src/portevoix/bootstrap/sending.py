@@ -56,7 +56,7 @@ def standing_of(settings: Settings, role: Role) -> Standing:
     return Standing(role, shares_limits=settings.limits_are_shared)
 
 
-def terms_of(settings: Settings, role: Role = Role.BOTH) -> Terms:
+def terms_of(settings: Settings, role: Role) -> Terms:
     """Read how a node dials out of the settings."""
     return Terms(
         name=process_name(),
